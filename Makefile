@@ -1,0 +1,89 @@
+# `make` prints what there is to make. The build tags and C flags below are the
+# only copy: CI, the linter and every target use them.
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test check bench fmt fmt-check lint vet race fuzz-short sanitize limits clean
+
+# SQLite's full-text search and math functions are build tags of the C library's module.
+TAGS := sqlite_fts5,sqlite_math_functions
+
+# DQS=0                                "text" in double quotes is a name, never a string
+# MAX_MMAP_SIZE                        a database up to 1 TiB can be mapped into memory
+# DISABLE_PAGECACHE_OVERFLOW_STATS     one process-wide mutex less on every page
+# ENABLE_STAT4                         ANALYZE keeps samples, for better plans
+# ENABLE_DBSTAT_VTAB                   which table takes how many pages
+# ENABLE_COLUMN_METADATA               which table a result's column comes from
+SQLITE_FLAGS := -DSQLITE_DQS=0 -DSQLITE_MAX_MMAP_SIZE=1099511627776 \
+	-DSQLITE_DISABLE_PAGECACHE_OVERFLOW_STATS -DSQLITE_ENABLE_STAT4 \
+	-DSQLITE_ENABLE_DBSTAT_VTAB -DSQLITE_ENABLE_COLUMN_METADATA
+
+# The go command keeps one compiled SQLite for each spelling of these, so that
+# nothing here depends on the target.
+export GOFLAGS := -tags=$(TAGS)
+export CGO_ENABLED := 1
+export CGO_CFLAGS := $(strip -O2 -g $(SQLITE_FLAGS))
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+NEARLITE    := bin/nearlite
+LIMITS_DIR  ?= ../shared/limits
+FUZZTIME    ?= 10s
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## a ledger of a million accounts, committing, beside mattn/go-sqlite3; under a minute
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT INT TERM && \
+	$(NEARLITE) bench ledger --db "$$dir/ledger.db" --accounts 1000000 --callers 1024 --duration 10s && \
+	$(NEARLITE) bench ledger --db "$$dir/ledger.db" --accounts 1000000 --callers 1024 --duration 10s --peer mattn
+
+build: ## compile bin/nearlite (the first time compiles SQLite: about a minute)
+	go build -o $(NEARLITE) ./cmd/nearlite
+
+test: ## every test, the linter's among them
+	go test -timeout 10m ./...
+
+check: fmt-check lint test race ## what has to pass before a commit: fmt, vet, lint, tests, races
+
+bench: build ## ten million accounts and point reads, measured; JSON in bin/bench (about ten minutes)
+	@mkdir -p bin/bench
+	$(NEARLITE) bench ledger --db bin/bench/ledger.db --accounts 10000000 --callers 1024 --duration 30s --mode savepoint --durability full --json bin/bench/ledger.json
+	$(NEARLITE) bench ledger --db bin/bench/ledger.db --accounts 10000000 --callers 1024 --duration 30s --durability full --peer mattn --json bin/bench/ledger-mattn.json
+	$(NEARLITE) bench ledger --db bin/bench/ledger.db --accounts 10000000 --callers 1024 --duration 30s --durability full --peer mattn-batched --json bin/bench/ledger-mattn-batched.json
+	$(NEARLITE) bench reads --db bin/bench/ledger.db --rows 10000000 --query point --threads 1,2 --seconds 10 --json bin/bench/reads.json
+
+fmt: ## rewrite the Go files as gofmt wants them
+	@git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 -r gofmt -l -w
+
+fmt-check:
+	@ugly=$$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 -r gofmt -l) && \
+	if [ -n "$$ugly" ]; then echo "not gofmt-ed (make fmt does it):"; echo "$$ugly"; exit 1; fi
+
+vet:
+	go vet ./...
+
+lint: vet ## go vet, staticcheck, and the table of floors in internal/lint
+	GOFLAGS= go run $(STATICCHECK) -tags $(TAGS) ./...
+	go test ./internal/lint
+
+race: ## every test under the race detector
+	go test -race -timeout 15m ./...
+
+fuzz-short: ## every fuzz test for FUZZTIME (10s)
+	@set -e; for pkg in $$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...); do \
+		for fuzz in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "$$pkg $$fuzz"; go test -run '^$$' -fuzz "^$$fuzz\$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+# The C code is ours only in ./sqlite, and a sanitized SQLite is one more minute to compile.
+sanitize: export CGO_CFLAGS := $(CGO_CFLAGS) -fsanitize=undefined -fno-sanitize-recover=undefined
+sanitize: export CGO_LDFLAGS := -fsanitize=undefined
+sanitize: ## the binding's tests with its C under the address and undefined-behaviour sanitizers
+	go test -asan -timeout 10m ./sqlite/...
+
+limits: ## the measuring rod in plain C, from LIMITS_DIR, into bin/limits
+	@if [ -f "$(LIMITS_DIR)/build.sh" ]; then bash "$(LIMITS_DIR)/build.sh" bin/limits && ls bin/limits; \
+	else echo "no $(LIMITS_DIR)/build.sh: set LIMITS_DIR to where the C programs lie"; exit 1; fi
+
+clean: ## remove what the targets above made
+	rm -rf bin
