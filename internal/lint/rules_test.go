@@ -1,6 +1,8 @@
 package lint
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -157,6 +159,25 @@ func TestTreeImports(t *testing.T) {
 	}
 	if packages := tree.packages(); packages["."] != "nearlite" || packages["wal"] != "wal" {
 		t.Errorf("packages are %v", packages)
+	}
+}
+
+// Outside a git work tree the rules still find every file but hidden and built ones.
+func TestListFilesWithoutGit(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range []string{"go.mod", "wal/b.go", ".cache/c.go", "bin/nearlite"} {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names, err := listFiles(dir)
+	if err != nil || !slices.Equal(names, []string{"go.mod", "wal/b.go"}) {
+		t.Errorf("files are %q, error %v", names, err)
 	}
 }
 
