@@ -1,0 +1,389 @@
+package sqlite
+
+// #cgo CFLAGS: -Wall -Wextra
+// #cgo linux LDFLAGS: -Wl,--unresolved-symbols=ignore-in-object-files
+// #cgo darwin LDFLAGS: -Wl,-undefined,dynamic_lookup
+// #include <stdlib.h>
+// #include "port.h"
+// static int config_memstatus_off(void) { return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
+import "C"
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+	"unsafe"
+
+	_ "github.com/mattn/go-sqlite3" // the amalgamation this package links against
+)
+
+// OpenFlags say how a database is opened: https://sqlite.org/c3ref/open.html
+type OpenFlags int
+
+// A connection of this package is used by one goroutine at a time, so its own
+// mutex is always off (SQLITE_OPEN_NOMUTEX); URI file names are off unless asked for.
+const (
+	OpenReadOnly  OpenFlags = 0x1
+	OpenReadWrite OpenFlags = 0x2
+	OpenCreate    OpenFlags = 0x4
+	OpenURI       OpenFlags = 0x40
+	OpenMemory    OpenFlags = 0x80
+	OpenNoFollow  OpenFlags = 0x01000000
+
+	openNoMutex OpenFlags = 0x8000
+)
+
+// ErrClosed is returned by a connection, statement or handle that was closed.
+var ErrClosed = errors.New("sqlite: the connection is closed")
+
+// Conn is a connection to a database file. It and everything made from it is
+// used by one goroutine at a time; only Interrupt may be called from any.
+type Conn struct {
+	db    *C.sqlite3
+	port  *C.nl_port
+	addr  C.uintptr_t // of port
+	path  string
+	flags C.int // of the next query
+	enc   encoder
+	ring  ring
+	spare []*block
+
+	cursors  *Rows            // the open ones
+	stmts    map[string]*Stmt // by text; see Prepare
+	stmtsMax int
+
+	mu      sync.Mutex // guards open, which Interrupt reads
+	open    bool
+	hooks   hooks
+	closers []func()
+}
+
+// DefaultCacheStatements is how many prepared statements a connection keeps.
+const DefaultCacheStatements = 256
+
+var setup sync.Once
+
+// initialize prepares the library for the first connection of the process.
+func initialize() (err error) {
+	setup.Do(func() {
+		// Memory statistics put a process-wide mutex around every malloc. The
+		// call fails when another user of the library was first; Version tells.
+		C.config_memstatus_off()
+	})
+	return checkVersion(int(C.sqlite3_libversion_number()))
+}
+
+// Open opens the database at path through the named VFS ("" is the default
+// one). Errors are [*Error] and name the path.
+func Open(path string, flags OpenFlags, vfs string) (*Conn, error) {
+	if err := initialize(); err != nil {
+		return nil, err
+	}
+	if strings.IndexByte(path, 0) >= 0 {
+		return nil, fmt.Errorf("open %q: the path contains a NUL byte", path)
+	}
+	cpath := C.CString(path)
+	defer C.free(unsafe.Pointer(cpath))
+	var cvfs *C.char
+	if vfs != "" {
+		cvfs = C.CString(vfs)
+		defer C.free(unsafe.Pointer(cvfs))
+	}
+	var db *C.sqlite3
+	rc := C.sqlite3_open_v2(cpath, &db, C.int(flags|openNoMutex), cvfs)
+	if rc != C.SQLITE_OK {
+		err := openError(db, rc, path)
+		C.sqlite3_close_v2(db)
+		return nil, err
+	}
+	C.sqlite3_extended_result_codes(db, 1)
+	port := C.nl_port_new()
+	port.db = db
+	c := &Conn{db: db, port: port, addr: C.uintptr_t(uintptr(unsafe.Pointer(port))), path: path,
+		stmts: map[string]*Stmt{}, stmtsMax: DefaultCacheStatements, open: true}
+	c.enc.port = port
+	return c, nil
+}
+
+// Path returns the path the connection was opened with.
+func (c *Conn) Path() string { return c.path }
+
+// Close frees the connection's statements, cursors, blobs and hooks and closes it.
+func (c *Conn) Close() error {
+	c.mu.Lock()
+	if !c.open {
+		c.mu.Unlock()
+		return ErrClosed
+	}
+	c.open = false
+	c.mu.Unlock()
+	c.CloseCursors()
+	c.DropSnapshot()
+	for _, s := range c.stmts {
+		s.free()
+	}
+	C.sqlite3_finalize(c.port.pin)
+	for _, f := range c.closers {
+		f()
+	}
+	rc := C.sqlite3_close_v2(c.db)
+	c.hooks.release()
+	c.ring.free()
+	for _, b := range c.spare {
+		b.free()
+	}
+	c.spare = nil
+	C.nl_port_free(c.port)
+	c.port, c.db, c.addr = nil, nil, 0
+	if rc != C.SQLITE_OK {
+		return fmt.Errorf("close %s: %w", c.path, ResultCode(rc))
+	}
+	return nil
+}
+
+// Prepare returns the statement for one piece of SQL, from the connection's
+// cache if it is there and not in use. The connection owns the statement: it
+// stays prepared until the cache (of [DefaultCacheStatements]) needs its place,
+// so fetch it anew for each use instead of keeping it.
+func (c *Conn) Prepare(sql string) (*Stmt, error) {
+	if s := c.stmts[sql]; s != nil && s.rows == nil {
+		s.used = true
+		return s, nil
+	}
+	return c.prepareCached(sql)
+}
+
+func (c *Conn) prepareCached(sql string) (*Stmt, error) {
+	s, tail, err := c.prepare(sql, C.SQLITE_PREPARE_PERSISTENT)
+	if err != nil {
+		return nil, err
+	}
+	if rest := strings.TrimSpace(tail); rest != "" && !onlyComments(rest) {
+		s.free()
+		return nil, &Error{Code: CodeError, Msg: "more than one statement where one is expected", SQL: sql, Offset: len(sql) - len(tail)}
+	}
+	if old := c.stmts[sql]; old != nil { // in use: this one is the caller's for now, the cache's by and by
+		old.cached, old.rows.orphaned = false, true
+	}
+	c.evict()
+	s.cached, s.used = true, true
+	c.stmts[s.sql] = s
+	return s, nil
+}
+
+// evict makes room for one statement. Those used since the last look stay.
+func (c *Conn) evict() {
+	for len(c.stmts) >= c.stmtsMax {
+		evicted := false
+		for sql, s := range c.stmts {
+			if s.rows != nil {
+				continue
+			}
+			if s.used {
+				s.used = false
+				continue
+			}
+			delete(c.stmts, sql)
+			s.cached = false
+			s.free()
+			evicted = true
+			if len(c.stmts) < c.stmtsMax {
+				return
+			}
+		}
+		if !evicted && c.allOpen() {
+			return
+		}
+	}
+}
+
+func (c *Conn) allOpen() bool {
+	for _, s := range c.stmts {
+		if s.rows == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// PrepareFirst prepares the first statement of sql for the caller, who
+// finalizes it, and returns the text behind it. The statement is nil when sql
+// holds nothing but blanks and comments.
+func (c *Conn) PrepareFirst(sql string) (*Stmt, string, error) {
+	s, tail, err := c.prepare(sql, 0)
+	if errors.Is(err, errEmpty) {
+		return nil, "", nil
+	}
+	return s, tail, err
+}
+
+var errEmpty = errors.New("there is no statement in the text")
+
+func (c *Conn) prepare(sql string, flags C.uint) (*Stmt, string, error) {
+	if c.port == nil {
+		return nil, "", ErrClosed
+	}
+	if i := strings.IndexByte(sql, 0); i >= 0 {
+		return nil, "", &Error{Code: CodeError, Msg: "the statement contains a NUL byte", SQL: sql, Offset: i}
+	}
+	csql := C.CString(sql)
+	defer C.free(unsafe.Pointer(csql))
+	var ptr *C.sqlite3_stmt
+	var tail *C.char
+	if rc := C.sqlite3_prepare_v3(c.db, csql, C.int(len(sql)+1), flags, &ptr, &tail); rc != C.SQLITE_OK {
+		return nil, "", c.fail(rc, sql)
+	}
+	if ptr == nil {
+		return nil, "", &Error{Code: CodeMisuse, Msg: errEmpty.Error(), SQL: sql, Offset: -1, cause: errEmpty}
+	}
+	rest := sql[uintptr(unsafe.Pointer(tail))-uintptr(unsafe.Pointer(csql)):]
+	return &Stmt{conn: c, ptr: ptr, sql: sql, nparam: int(C.sqlite3_bind_parameter_count(ptr)),
+		readOnly: C.sqlite3_stmt_readonly(ptr) != 0}, rest, nil
+}
+
+// Exec runs one statement with its arguments, or any number without.
+func (c *Conn) Exec(sql string, args ...any) error {
+	if s := c.stmts[sql]; s != nil && s.rows == nil {
+		_, err := s.Exec(args...)
+		return err
+	}
+	for rest := sql; ; {
+		s, tail, err := c.PrepareFirst(rest)
+		if s == nil || err != nil {
+			return err
+		}
+		if len(args) > 0 && strings.TrimSpace(tail) != "" && !onlyComments(strings.TrimSpace(tail)) {
+			s.Finalize()
+			return &Error{Code: CodeError, Msg: "arguments are given for more than one statement", SQL: sql, Offset: len(sql) - len(tail)}
+		}
+		_, err = s.Exec(args...)
+		s.Finalize()
+		if err != nil {
+			return err
+		}
+		rest = tail
+	}
+}
+
+// Query prepares a statement from the cache and yields its rows; see [Stmt.Query].
+func (c *Conn) Query(sql string, args ...any) func(yield func(Row, error) bool) {
+	return func(yield func(Row, error) bool) {
+		s, err := c.Prepare(sql)
+		if err != nil {
+			yield(Row{}, err)
+			return
+		}
+		s.Query(args...)(yield)
+	}
+}
+
+// QueryRow prepares a statement from the cache and returns its first row; see [Stmt.QueryRow].
+func (c *Conn) QueryRow(sql string, args ...any) Row {
+	s, err := c.Prepare(sql)
+	if err != nil {
+		return Row{err: err}
+	}
+	return s.QueryRow(args...)
+}
+
+// BusyTimeout lets SQLite wait that long for another connection's lock.
+func (c *Conn) BusyTimeout(d time.Duration) {
+	C.sqlite3_busy_timeout(c.db, C.int(d.Milliseconds()))
+}
+
+// Interrupt makes the running statement, or the next one, fail with [CodeInterrupt].
+// It may be called from any goroutine. A statement that writes loses its whole
+// transaction.
+func (c *Conn) Interrupt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open {
+		C.sqlite3_interrupt(c.db)
+	}
+}
+
+// InterruptOn interrupts the connection when ctx ends. Call stop, which waits
+// for an interrupt under way; the interrupt cannot come later.
+func (c *Conn) InterruptOn(ctx context.Context) (stop func()) {
+	if ctx.Done() == nil {
+		return func() {}
+	}
+	done := make(chan struct{})
+	cancel := context.AfterFunc(ctx, func() {
+		defer close(done)
+		c.Interrupt()
+	})
+	return func() {
+		if !cancel() {
+			<-done
+		}
+	}
+}
+
+// AutoCommit reports whether no transaction is open.
+func (c *Conn) AutoCommit() bool { return C.sqlite3_get_autocommit(c.db) != 0 }
+
+// LostTransaction reports whether no transaction was open when the last
+// execution ended; unlike AutoCommit it costs nothing to ask.
+func (c *Conn) LostTransaction() bool { return c.port.autocommit != 0 }
+
+// DeferredViolation reports whether a deferred foreign key was violated when
+// the last execution ended: a COMMIT at that moment would be refused.
+func (c *Conn) DeferredViolation() bool { return c.port.deferred_fk != 0 }
+
+// LastInsertRowID returns the rowid of the last successful INSERT.
+func (c *Conn) LastInsertRowID() int64 { return int64(C.sqlite3_last_insert_rowid(c.db)) }
+
+// SetLastInsertRowID sets what last_insert_rowid() returns.
+func (c *Conn) SetLastInsertRowID(id int64) {
+	C.sqlite3_set_last_insert_rowid(c.db, C.sqlite3_int64(id))
+}
+
+// Changes returns how many rows the last INSERT, UPDATE or DELETE changed.
+func (c *Conn) Changes() int64 { return int64(C.sqlite3_changes64(c.db)) }
+
+// TotalChanges returns how many rows were changed since the connection was opened.
+func (c *Conn) TotalChanges() int64 { return int64(C.sqlite3_total_changes64(c.db)) }
+
+// ReadOnlyFile reports whether the named database ("main") cannot be written.
+func (c *Conn) ReadOnlyFile(schema string) bool {
+	cs := C.CString(schema)
+	defer C.free(unsafe.Pointer(cs))
+	return C.sqlite3_db_readonly(c.db, cs) == 1
+}
+
+// ReleaseMemory gives back as much of the page cache as it can.
+func (c *Conn) ReleaseMemory() { C.sqlite3_db_release_memory(c.db) }
+
+// Complete reports whether sql ends at the end of a statement, so that a shell
+// need not ask for more.
+func Complete(sql string) bool {
+	cs := C.CString(sql)
+	defer C.free(unsafe.Pointer(cs))
+	return C.sqlite3_complete(cs) != 0
+}
+
+// onlyComments reports whether sql holds no statement.
+func onlyComments(sql string) bool {
+	for {
+		sql = strings.TrimLeft(sql, " \t\r\n\f;")
+		switch {
+		case sql == "":
+			return true
+		case strings.HasPrefix(sql, "--"):
+			_, rest, _ := strings.Cut(sql, "\n")
+			sql = rest
+		case strings.HasPrefix(sql, "/*"):
+			_, rest, closed := strings.Cut(sql[2:], "*/")
+			if !closed {
+				return true
+			}
+			sql = rest
+		default:
+			return false
+		}
+	}
+}

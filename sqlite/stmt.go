@@ -1,0 +1,399 @@
+package sqlite
+
+// #include <stdlib.h>
+// #include "port.h"
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"unsafe"
+)
+
+// Stmt is a prepared statement of one [Conn], and is used by the same goroutine.
+//
+// An execution (Exec, Query, QueryRow) crosses into C once: arguments are
+// written into memory the two sides share, bound, stepped and reset there, and
+// rows come back in blocks.
+type Stmt struct {
+	conn   *Conn
+	ptr    *C.sqlite3_stmt
+	sql    string
+	nparam int
+	params []string
+
+	columns  []Column
+	prepared C.int // how often SQLite had prepared it when columns was read
+
+	readOnly bool
+	rows     *Rows // the open cursor, if any
+	cached   bool  // owned by the connection's cache
+	used     bool  // since the cache last looked
+	tag      any   // see SetTag
+}
+
+// Column describes one column of a statement's result.
+type Column struct {
+	Name     string
+	DeclType string // as declared, "" for an expression
+}
+
+// Result is what a statement that ran to its end says of itself.
+type Result struct {
+	// LastInsertRowID is the rowid of the connection's last successful INSERT.
+	LastInsertRowID int64
+	// Changes counts the rows the statement itself inserted, updated or deleted;
+	// 0 for any other statement.
+	Changes int64
+}
+
+// SQL returns the text the statement was prepared from.
+func (s *Stmt) SQL() string { return s.sql }
+
+// ReadOnly reports whether the statement cannot change the database file; it is
+// SQLite's own judgement (sqlite3_stmt_readonly). BEGIN, COMMIT and SAVEPOINT
+// count as read-only there.
+func (s *Stmt) ReadOnly() bool { return s.readOnly }
+
+// Params returns the names of the parameters with their prefix, "" for a plain ?.
+func (s *Stmt) Params() []string {
+	if s.params == nil && s.nparam > 0 {
+		s.params = make([]string, s.nparam)
+		for i := range s.params {
+			if name := C.sqlite3_bind_parameter_name(s.ptr, C.int(i+1)); name != nil {
+				s.params[i] = C.GoString(name)
+			}
+		}
+	}
+	return s.params
+}
+
+// Columns describes the result without running the statement; it is empty for
+// one that returns none. The slice is the statement's own: do not change it.
+func (s *Stmt) Columns() []Column {
+	prepared := C.sqlite3_stmt_status(s.ptr, C.SQLITE_STMTSTATUS_REPREPARE, 0) + 1
+	if s.prepared != prepared {
+		s.prepared = prepared
+		s.columns = make([]Column, int(C.sqlite3_column_count(s.ptr)))
+		for i := range s.columns {
+			s.columns[i].Name = C.GoString(C.sqlite3_column_name(s.ptr, C.int(i)))
+			s.columns[i].DeclType = C.GoString(C.sqlite3_column_decltype(s.ptr, C.int(i)))
+		}
+	}
+	return s.columns
+}
+
+// SetTag attaches a value of the caller's to the statement, for Tag to return.
+func (s *Stmt) SetTag(tag any) { s.tag = tag }
+
+// Tag returns the value given to SetTag.
+func (s *Stmt) Tag() any { return s.tag }
+
+// Finalize frees the statement. A statement of the connection's cache is freed
+// by the cache instead.
+func (s *Stmt) Finalize() error {
+	if s.ptr == nil || s.cached {
+		return nil
+	}
+	s.free()
+	return nil
+}
+
+func (s *Stmt) free() {
+	if s.rows != nil {
+		s.rows.Close()
+	}
+	if s.ptr != nil {
+		C.sqlite3_finalize(s.ptr)
+		s.ptr = nil
+	}
+}
+
+// ready encodes the arguments for the next execution.
+func (s *Stmt) ready(args []any) error {
+	c := s.conn
+	if s.ptr == nil || c.port == nil {
+		return ErrClosed
+	}
+	if s.rows != nil {
+		return fmt.Errorf("run %q: its rows are still being read", s.sql)
+	}
+	if s.nparam == 0 && len(args) == 0 {
+		return nil
+	}
+	e := &c.enc
+	e.used, e.owned = 0, false
+	if _, err := e.encode(s, args); err != nil {
+		e.drop(s.nparam)
+		return err
+	}
+	return nil
+}
+
+// done returns large arguments' memory, which SQLite would keep until the
+// statement's next execution.
+func (s *Stmt) done() {
+	if s.conn.enc.owned {
+		s.conn.enc.owned = false
+		C.sqlite3_clear_bindings(s.ptr)
+	}
+}
+
+// drop frees what an abandoned encode had allocated.
+func (e *encoder) drop(nparam int) {
+	if !e.owned {
+		return
+	}
+	e.owned = false
+	for i := range nparam {
+		if v := e.value(0, i); v.typ&owned != 0 {
+			C.sqlite3_free(v.pointer())
+		}
+		e.value(0, i).typ = 0
+	}
+}
+
+// Exec runs the statement to its end and discards its rows.
+func (s *Stmt) Exec(args ...any) (Result, error) {
+	if err := s.ready(args); err != nil {
+		return Result{}, err
+	}
+	c := s.conn
+	rc := C.nl_exec(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(s.ptr))), C.int(s.nparam))
+	if c.enc.owned {
+		s.done()
+	}
+	if rc != C.SQLITE_OK {
+		return Result{}, c.fail(rc, s.sql)
+	}
+	return Result{int64(c.port.rowid), int64(c.port.changes)}, nil
+}
+
+// QueryRow runs the statement up to its first row. Row.Err is [ErrNoRows] if
+// there is none. The row stays readable for some thousand further calls of
+// QueryRow on the connection and panics after that; copy what is to be kept.
+func (s *Stmt) QueryRow(args ...any) Row {
+	if err := s.ready(args); err != nil {
+		return Row{err: err}
+	}
+	c := s.conn
+	b := c.ring.next()
+	rc := C.nl_query(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(s.ptr))), C.int(s.nparam), b.addr, c.flags|C.NL_ONE)
+	c.flags &^= C.NL_FRESH
+	for rc == C.SQLITE_OK && c.port.more == C.NL_PENDING { // not even one row's values fit
+		b = newBlock(int(C.sqlite3_column_count(s.ptr))*valueSize + blockSize)
+		c.ring.replace(b)
+		rc = C.nl_fetch(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(s.ptr))), b.addr, 1)
+	}
+	switch {
+	case rc != C.SQLITE_OK:
+		s.done()
+		return Row{err: c.fail(rc, s.sql)}
+	case b.c.nrow == 0:
+		s.done()
+		return Row{err: ErrNoRows}
+	}
+	r := Row{stmt: s, block: b, gen: b.gen, v: b.row(), ncol: int32(b.c.ncol)}
+	if c.port.more != C.NL_END {
+		r.detach()
+		C.sqlite3_reset(s.ptr)
+	}
+	if c.enc.owned {
+		s.done()
+	}
+	return r
+}
+
+// Query runs the statement and yields its rows. A row is valid until the next
+// one; leaving the loop ends the statement.
+func (s *Stmt) Query(args ...any) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		rows, err := s.Rows(args...)
+		if err != nil {
+			yield(Row{}, err)
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			if !yield(rows.Row(), nil) {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(Row{}, err)
+		}
+	}
+}
+
+// ErrNoRows is returned when one row was asked for and the query has none.
+var ErrNoRows = errors.New("the query returned no rows")
+
+// Rows is a cursor over a statement's result. Close it.
+type Rows struct {
+	stmt *Stmt
+	b    *block
+	at   unsafe.Pointer // the current row's values
+	left int            // rows of the block after the current one
+	more C.int32_t      // what became of the statement after the block was filled
+	err  error
+	done bool
+
+	// The arguments' buffer of a statement that has not ended: bound in place,
+	// it must not be written to.
+	args     *C.uchar
+	changes  int64
+	lastID   int64
+	started  bool
+	released bool
+	orphaned bool // its statement is nobody's any more
+
+	prev, next *Rows // in the connection's list of open cursors
+}
+
+// Rows starts the statement and returns a cursor before its first row.
+func (s *Stmt) Rows(args ...any) (*Rows, error) {
+	if err := s.ready(args); err != nil {
+		return nil, err
+	}
+	c := s.conn
+	r := &Rows{stmt: s, b: c.takeBlock()}
+	r.b.reset(firstBlock)
+	rc := C.nl_query(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(s.ptr))), C.int(s.nparam), r.b.addr, c.flags)
+	c.flags &^= C.NL_FRESH
+	if rc != C.SQLITE_OK {
+		err := c.fail(rc, s.sql)
+		s.done()
+		c.giveBlock(r.b)
+		return nil, err
+	}
+	r.filled()
+	s.rows = r
+	c.link(r)
+	if r.more != C.NL_END && s.nparam > 0 {
+		r.args = c.port.args
+		c.port.args, c.port.args_cap = nil, 0
+		c.enc.owned = false // cleared at Close
+	} else if c.enc.owned {
+		s.done()
+	}
+	return r, nil
+}
+
+// filled takes over what a fetch left in the block.
+func (r *Rows) filled() {
+	p := r.stmt.conn.port
+	r.at, r.left, r.more = nil, int(r.b.c.nrow), p.more
+	r.changes, r.lastID = int64(p.changes), int64(p.rowid)
+	r.started = false
+}
+
+// Next moves to the next row and reports whether there is one.
+func (r *Rows) Next() bool {
+	for {
+		if r.left > 0 {
+			r.left--
+			if !r.started {
+				r.started, r.at = true, r.b.row()
+			} else {
+				r.at = nextRow(r.at, int(r.b.c.ncol))
+			}
+			return true
+		}
+		if r.done || r.more == C.NL_END || !r.fetch() {
+			r.at, r.done = nil, true
+			return false
+		}
+	}
+}
+
+// fetch fills the block anew and reports whether it has rows.
+func (r *Rows) fetch() bool {
+	c := r.stmt.conn
+	pending := C.int(0)
+	if r.more == C.NL_PENDING {
+		pending = 1
+	}
+	if need := int(r.b.c.ncol) * valueSize; need > blockSize {
+		c.giveBlock(r.b)
+		r.b = newBlock(need + blockSize)
+	}
+	r.b.reset(int(r.b.size))
+	if rc := C.nl_fetch(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(r.stmt.ptr))), r.b.addr, pending); rc != C.SQLITE_OK {
+		r.err, r.more = c.fail(rc, r.stmt.sql), C.NL_END
+		return false
+	}
+	r.filled()
+	return r.left > 0
+}
+
+// Row returns the current row, valid until the next call of Next or Close.
+func (r *Rows) Row() Row {
+	if r.at == nil {
+		return Row{err: errors.New("no current row: Next has not returned true")}
+	}
+	return Row{stmt: r.stmt, block: r.b, gen: r.b.gen, v: r.at, ncol: int32(r.b.c.ncol)}
+}
+
+// Columns describes the result.
+func (r *Rows) Columns() []Column { return r.stmt.Columns() }
+
+// Result returns the changes made so far; an INSERT … RETURNING has made all of
+// them when its cursor is opened.
+func (r *Rows) Result() Result { return Result{r.lastID, r.changes} }
+
+// Err returns the error that ended the rows early.
+func (r *Rows) Err() error { return r.err }
+
+// Close ends the statement if it has rows left. Closing twice is harmless.
+func (r *Rows) Close() error {
+	if r.released {
+		return nil
+	}
+	r.released, r.done, r.at = true, true, nil
+	s := r.stmt
+	s.rows = nil
+	s.conn.unlink(r)
+	if s.ptr != nil && r.more != C.NL_END {
+		C.sqlite3_reset(s.ptr)
+	}
+	if r.args != nil {
+		if s.ptr != nil {
+			C.sqlite3_clear_bindings(s.ptr)
+		}
+		C.free(unsafe.Pointer(r.args))
+		r.args = nil
+	}
+	s.conn.giveBlock(r.b)
+	if r.orphaned {
+		s.free()
+	}
+	return nil
+}
+
+func (c *Conn) link(r *Rows) {
+	r.next = c.cursors
+	if r.next != nil {
+		r.next.prev = r
+	}
+	c.cursors = r
+}
+
+func (c *Conn) unlink(r *Rows) {
+	if r.prev != nil {
+		r.prev.next = r.next
+	} else {
+		c.cursors = r.next
+	}
+	if r.next != nil {
+		r.next.prev = r.prev
+	}
+}
+
+// CloseCursors closes every open cursor of the connection: what a transaction
+// does before it ends, since an unfinished statement keeps its locks.
+func (c *Conn) CloseCursors() {
+	for c.cursors != nil {
+		c.cursors.Close()
+	}
+}
