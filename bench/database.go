@@ -1,0 +1,118 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+)
+
+// database is what a workload's data is put into: the engine or a peer. Data is
+// loaded through the very program that is then measured.
+type database interface {
+	// exec runs a statement in a transaction of its own.
+	exec(ctx context.Context, sql string, args ...any) error
+	// number returns the one integer that a query has for an answer.
+	number(ctx context.Context, sql string, args ...any) (int64, error)
+	// checkpoint returns when the database file holds everything committed.
+	checkpoint(ctx context.Context) error
+	close() error
+}
+
+// dataset is a table and how to fill it.
+type dataset struct {
+	rows   string // what its rows are called
+	create string
+	count  string // how many rows there are, without counting them
+	insert string // the rows from ?1 up to and without ?2
+	index  string // what is made when the rows are there; "" = nothing
+}
+
+// accounts is the article's table. The ids count up from zero, so that each
+// insert goes to the end of the table and of its index.
+var accounts = dataset{
+	rows:   "accounts",
+	create: "CREATE TABLE IF NOT EXISTS account(id PRIMARY KEY, balance INT)",
+	count:  "SELECT coalesce(max(id) + 1, 0) FROM account",
+	insert: `INSERT INTO account(id, balance)
+		WITH RECURSIVE n(id) AS (SELECT ?1 UNION ALL SELECT id + 1 FROM n WHERE id + 1 < ?2)
+		SELECT id, 1000000000 FROM n`,
+}
+
+// chunk is how many rows one transaction adds.
+const chunk = 100_000
+
+// fill makes a table of that many rows, unless it is there. For zero rows it is
+// left as it is, or made with a million. It returns the number of rows.
+func (d dataset) fill(ctx context.Context, db database, rows int64, progress Progress) (int64, error) {
+	if err := db.exec(ctx, d.create); err != nil {
+		return 0, fmt.Errorf("create the table of %s: %w", d.rows, err)
+	}
+	have, err := db.number(ctx, d.count)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("look for the %s: %w", d.rows, err)
+	case have == 0 && rows == 0:
+		rows = 1_000_000
+	case have != 0 && rows == 0:
+		rows = have
+	case have != 0 && have != rows:
+		return 0, fmt.Errorf("it has %d %s, not %d: ask for %d, or name another file", have, d.rows, rows, have)
+	}
+	if have == 0 {
+		if err := d.load(ctx, db, rows, progress); err != nil {
+			return 0, err
+		}
+	}
+	if d.index != "" {
+		if err := db.exec(ctx, d.index); err != nil {
+			return 0, fmt.Errorf("index the %s: %w", d.rows, err)
+		}
+	}
+	return rows, db.checkpoint(ctx)
+}
+
+func (d dataset) load(ctx context.Context, db database, rows int64, progress Progress) error {
+	for from := int64(0); from < rows; from += chunk {
+		if err := context.Cause(ctx); err != nil {
+			return fmt.Errorf("load stopped at %d of %d %s (delete the file): %w", from, rows, d.rows, err)
+		}
+		to := min(from+chunk, rows)
+		if err := db.exec(ctx, d.insert, from, to); err != nil {
+			return fmt.Errorf("load %s %d to %d: %w", d.rows, from, to-1, err)
+		}
+		progress.report("loading "+d.rows, to, rows)
+	}
+	return nil
+}
+
+// warm reads a file from end to end, so that its pages are in memory, and
+// reports whether they can all be: a file of more than half the memory is left
+// alone. It must not be called while this process has the database open, for
+// closing any descriptor of a file gives up the locks that SQLite holds on it.
+func warm(path string, progress Progress) (bool, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return false, err
+	}
+	if available := memoryAvailable(); available > 0 && info.Size() > available/2 {
+		return false, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
+	const step = 64 << 20
+	for done := int64(0); done < info.Size(); {
+		n, err := io.CopyN(io.Discard, file, step)
+		if done += n; err == io.EOF {
+			break
+		}
+		if err != nil {
+			return false, err
+		}
+		progress.report("reading the file", min(done, info.Size()), info.Size())
+	}
+	return true, nil
+}

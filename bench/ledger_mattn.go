@@ -1,0 +1,105 @@
+package bench
+
+import (
+	"context"
+	"database/sql"
+	"sync/atomic"
+)
+
+// mattn is the ledger on database/sql and mattn/go-sqlite3: every caller takes
+// a connection from the pool, and SQLite's lock decides who writes.
+type mattn struct {
+	mattnDB
+	mixed                 bool
+	credit, debit, lookup *sql.Stmt
+
+	transfers atomic.Uint64
+	refusals  atomic.Uint64 // transactions begun again because the database was busy
+}
+
+func openMattn(ctx context.Context, l Ledger) (ledgerSystem, error) {
+	db, err := openMattnDB(l.DB, l.Durability)
+	if err != nil {
+		return nil, err
+	}
+	m := &mattn{mattnDB: db, mixed: l.Mode == Mixed}
+	if err := m.prepare(ctx); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+func (m *mattn) prepare(ctx context.Context) error {
+	// A statement cannot be prepared before its table exists.
+	if err := m.exec(ctx, accounts.create); err != nil {
+		return err
+	}
+	return prepare(ctx, m.DB, map[string]**sql.Stmt{
+		creditSQL: &m.credit,
+		debitSQL:  &m.debit,
+		lookupSQL: &m.lookup,
+	})
+}
+
+func (m *mattn) caller(pick picker) ledgerCaller {
+	return &mattnCaller{mattn: m, transfer: transfer{pick: pick}}
+}
+
+type mattnCaller struct {
+	mattn *mattn
+	transfer
+}
+
+func (c *mattnCaller) request(ctx context.Context) error {
+	if c.mattn.mixed {
+		if err := lookUp(ctx, c.mattn.lookup, &c.pick); err != nil {
+			return err
+		}
+	}
+	c.draw()
+	err := c.try(ctx)
+	for busy(err) {
+		c.mattn.refusals.Add(1)
+		err = c.try(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	c.mattn.transfers.Add(1)
+	c.done()
+	return nil
+}
+
+func (c *mattnCaller) try(ctx context.Context) error {
+	tx, err := c.mattn.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if _, err := tx.StmtContext(ctx, c.mattn.credit).ExecContext(ctx, c.credit[0]); err != nil {
+		return err
+	}
+	if _, err := tx.StmtContext(ctx, c.mattn.debit).ExecContext(ctx, c.debit[0]); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// lookUp makes the point reads of a mixed request.
+func lookUp(ctx context.Context, stmt *sql.Stmt, pick *picker) error {
+	for range lookups {
+		var id, balance int64
+		if err := stmt.QueryRowContext(ctx, pick.next()).Scan(&id, &balance); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *mattn) counts() (transfers, commits uint64) {
+	done := m.transfers.Load()
+	return done, done
+}
+
+func (m *mattn) busyRetries() uint64 { return m.refusals.Load() }

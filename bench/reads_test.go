@@ -1,0 +1,198 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// tinyReads is a run that is over at once.
+func tinyReads(t *testing.T) Reads {
+	t.Helper()
+	return Reads{
+		DB:       filepath.Join(t.TempDir(), "reads.db"),
+		Query:    Perftest,
+		Mode:     Ours,
+		Rows:     1000,
+		Threads:  []int{1, 2},
+		Duration: 100 * time.Millisecond,
+	}
+}
+
+func TestReadsEveryWay(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []ReadMode{Ours, Stock, Faithful2018} {
+		for _, query := range []ReadQuery{Perftest, Point, SelectOne} {
+			t.Run(fmt.Sprintf("%s/%s", mode, query), func(t *testing.T) {
+				t.Parallel()
+				r := tinyReads(t)
+				r.Mode, r.Query = mode, query
+				report, err := r.Run(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				checkReadsReport(t, report, 2)
+			})
+		}
+	}
+}
+
+func checkReadsReport(t *testing.T, r *ReadsReport, steps int) {
+	t.Helper()
+	if len(r.Threads) != steps {
+		t.Fatalf("%d measurements, want %d", len(r.Threads), steps)
+	}
+	for i, f := range r.Threads {
+		if f.N != r.Settings.Threads[i] || f.Best < f.Mean*0.999 || f.Mean <= 0 || f.P50 <= 0 || f.P99 < f.P50 || len(f.PerSecond) == 0 {
+			t.Errorf("figures do not fit together: %+v", f)
+		}
+	}
+}
+
+func TestReadsReportAsJSON(t *testing.T) {
+	t.Parallel()
+	report, err := tinyReads(t).Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := asJSON(t, report)
+	steps := got["threads"].([]any)
+	if len(steps) != 2 {
+		t.Fatalf("%d measurements, want 2", len(steps))
+	}
+	for _, name := range []string{"n", "qps_best", "qps_mean", "p50_us", "p99_us"} {
+		if n, ok := steps[0].(map[string]any)[name].(float64); !ok || n <= 0 {
+			t.Errorf("%s is %v", name, n)
+		}
+	}
+	if perRow := got["bytes_per_row"].(float64); perRow < 10 {
+		t.Errorf("%v bytes a row", perRow)
+	}
+	checkMachineJSON(t, got)
+}
+
+func TestReadsOfALedgersFile(t *testing.T) {
+	t.Parallel()
+	l := tiny(t)
+	if _, err := l.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := tinyReads(t)
+	r.DB, r.Query, r.Rows = l.DB, Point, 0
+	report, err := r.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Settings.Rows != l.Accounts {
+		t.Errorf("%d rows, want the ledger's %d accounts", report.Settings.Rows, l.Accounts)
+	}
+	r.Rows = 77
+	if _, err := r.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "it has 1000 accounts, not 77") {
+		t.Errorf("another number of rows: %v", err)
+	}
+}
+
+func TestReadsRefuse(t *testing.T) {
+	t.Parallel()
+	for want, change := range map[string]func(*Reads){
+		"no path":              func(r *Reads) { r.DB = "" },
+		"-1 rows":              func(r *Reads) { r.Rows = -1 },
+		"no number of threads": func(r *Reads) { r.Threads = nil },
+		"0 threads":            func(r *Reads) { r.Threads = []int{1, 0} },
+		"a duration of 0s":     func(r *Reads) { r.Duration = 0 },
+		`no query "scan"`:      func(r *Reads) { r.Query = "scan" },
+		`no mode "turbo"`:      func(r *Reads) { r.Mode = "turbo" },
+	} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			r := tinyReads(t)
+			change(&r)
+			if _, err := r.Run(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("error %v, want one that says %q", err, want)
+			}
+		})
+	}
+}
+
+// The 2018 program takes no locks, so that it must have the file to itself.
+func TestFaithfulRefusesCompany(t *testing.T) {
+	t.Parallel()
+	r := tinyReads(t)
+	r.Mode = Faithful2018
+	db, err := openMattnDB(r.DB, Full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := perftest.fill(t.Context(), db, r.Rows, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "another program has the database open") {
+		t.Errorf("beside an open connection: %v", err)
+	}
+	if err := db.exec(t.Context(), "CREATE TABLE more(x)"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "-wal has") {
+		t.Errorf("with commits in the write-ahead log: %v", err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Run(t.Context()); err != nil {
+		t.Errorf("alone: %v", err)
+	}
+}
+
+// While it runs, nobody else gets in.
+func TestFaithfulKeepsCompanyOut(t *testing.T) {
+	t.Parallel()
+	r := tinyReads(t)
+	if _, err := r.fill(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	system, err := openFaithful(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer system.close()
+	if _, err := system.reader(t.Context(), newPicker(Uniform, 1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	db, err := openMattnDB(r.DB, Full, "_busy_timeout=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.exec(t.Context(), "CREATE TABLE more(x)"); !busy(err) {
+		t.Errorf("a writer beside the readers without locks: %v, want that the database is locked", err)
+	}
+}
+
+func TestReadsEndWithTheirContext(t *testing.T) {
+	t.Parallel()
+	enough := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	r := tinyReads(t)
+	r.Duration = time.Hour
+	r.Progress = func(string, int64, int64) { time.AfterFunc(50*time.Millisecond, func() { cancel(enough) }) }
+	if _, err := r.Run(ctx); !errors.Is(err, enough) {
+		t.Errorf("error %v, want the context's cause", err)
+	}
+}
+
+func TestMachineIsDescribed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	m := DescribeMachine(filepath.Join(dir, "x.db"))
+	if m.OS == "" || m.Arch == "" || m.Cores < 1 || m.GOMAXPROCS < 1 || m.Go == "" {
+		t.Errorf("incomplete: %+v", m)
+	}
+	if _, err := os.Stat("/proc/meminfo"); err == nil && (m.Memory == 0 || m.Kernel == "" || m.FileSystem == "") {
+		t.Errorf("incomplete on a system with /proc: %+v", m)
+	}
+}
