@@ -28,4 +28,10 @@
 // one clock reading, one atomic increment), but it is not free. An absolute
 // figure says more about the machine than about the program: quote its ratio to
 // a peer that ran in the same minute.
+//
+// Nearlite and its peers run on one and the same compiled SQLite, but not with
+// the same settings: a peer has those its users have. Among them are SQLite's
+// memory statistics, which the engine turns off for its whole process when it
+// opens its first database, and which a run on a peer therefore still has on,
+// if the process has opened no database with the engine before.
 package bench

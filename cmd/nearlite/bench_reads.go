@@ -13,7 +13,7 @@ type ReadsCmd struct {
 	Query   string  `enum:"perftest,point,select1" default:"point" placeholder:"QUERY" help:"perftest: ten rows by a random range of an index; point: one account of a ledger; select1: SELECT 1 (default: ${default})."`
 	Mode    string  `enum:"ours,stock,faithful-2018" default:"ours" placeholder:"MODE" help:"ours: View; stock: database/sql and mattn/go-sqlite3; faithful-2018: no locks, everything mapped, parsed every time, nobody may write (default: ${default})."`
 	Rows    int64   `placeholder:"N" help:"How many rows the table has (default: as many as there are, a million if it is new)."`
-	Threads []int   `default:"1,2" placeholder:"N,…" help:"How many read at once, one measurement after the other (default: ${default})."`
+	Threads []int   `default:"1,2" placeholder:"N" help:"How many read at once, one measurement after the other (default: ${default})."`
 	Seconds float64 `default:"5" placeholder:"S" help:"How long each measurement takes, after a second that does not count (default: ${default})."`
 	JSON    string  `name:"json" placeholder:"FILE" help:"Record the figures, the settings and the machine in FILE."`
 }
