@@ -169,6 +169,7 @@ int sqlite3_clear_bindings(sqlite3_stmt *);
 int sqlite3_stmt_readonly(sqlite3_stmt *);
 int sqlite3_stmt_isexplain(sqlite3_stmt *);
 int sqlite3_stmt_busy(sqlite3_stmt *);
+sqlite3_stmt *sqlite3_next_stmt(sqlite3 *, sqlite3_stmt *);
 int sqlite3_stmt_status(sqlite3_stmt *, int, int);
 const char *sqlite3_sql(sqlite3_stmt *);
 char *sqlite3_expanded_sql(sqlite3_stmt *);

@@ -51,6 +51,8 @@ type Conn struct {
 	ring  ring
 	spare []*block
 
+	turn     turn             // of a reader; see Revoke
+	ops      []C.nl_op        // C memory for Batch
 	cursors  *Rows            // the open ones
 	stmts    map[string]*Stmt // by text; see Prepare
 	stmtsMax int
@@ -136,6 +138,10 @@ func (c *Conn) Close() error {
 		b.free()
 	}
 	c.spare = nil
+	if c.ops != nil {
+		C.free(unsafe.Pointer(unsafe.SliceData(c.ops)))
+		c.ops = nil
+	}
 	C.nl_port_free(c.port)
 	c.port, c.db, c.addr = nil, nil, 0
 	if rc != C.SQLITE_OK {

@@ -19,8 +19,9 @@ static int bind(nl_port *p, sqlite3_stmt *s, int64_t at, int nargs) {
   const nl_value *v = (const nl_value *)(p->args + at);
   int rc = SQLITE_OK;
   for (int i = 1; i <= nargs; i++, v++) {
-    void *bytes = p->args + v->u.i;
     void (*del)(void *) = SQLITE_STATIC;
+    void *bytes = NULL;
+    if (v->type == SQLITE_TEXT || v->type == SQLITE_BLOB) bytes = p->args + v->u.i;
     if (v->type & NL_OWNED) {
       bytes = (void *)(uintptr_t)v->u.i;
       del = sqlite3_free;

@@ -106,6 +106,7 @@ int nl_fetch(uintptr_t port, uintptr_t stmt, uintptr_t block, int pending);
 /* snapshot.c */
 int nl_snapshot_refresh(uintptr_t port); /* see NL_FRESH */
 void nl_snapshot_drop(uintptr_t port);
+void nl_end_statements(uintptr_t port);
 int nl_keep_mapping(uintptr_t port);
 int nl_map_walindex(uintptr_t port);
 int nl_sync_database(uintptr_t port);

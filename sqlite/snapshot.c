@@ -50,6 +50,14 @@ void nl_snapshot_drop(uintptr_t port) {
   p->pinned = 0;
 }
 
+/* Resets every statement that is running. */
+void nl_end_statements(uintptr_t port) {
+  nl_port *p = (nl_port *)port;
+  for (sqlite3_stmt *s = sqlite3_next_stmt(p->db, NULL); s != NULL; s = sqlite3_next_stmt(p->db, s))
+    if (sqlite3_stmt_busy(s)) sqlite3_reset(s);
+  p->pinned = 0;
+}
+
 static int pin(nl_port *p) {
   int rc = sqlite3_step(p->pin);
   if (rc == SQLITE_ROW) {

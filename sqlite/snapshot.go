@@ -37,6 +37,7 @@ func (c *Conn) HoldSnapshots(keepMapping bool) error {
 			return fmt.Errorf("hold snapshots: %w", err)
 		}
 		c.port.pin = s.ptr
+		c.turn.on = true
 	}
 	if keepMapping {
 		C.nl_keep_mapping(c.addr)
@@ -53,6 +54,10 @@ func (c *Conn) Refresh() { c.flags |= C.NL_FRESH }
 // RefreshNow is Refresh at once, for one who wants to know the snapshot before a query.
 func (c *Conn) RefreshNow() error {
 	c.flags &^= C.NL_FRESH
+	if err := c.turn.enter(); err != nil {
+		return err
+	}
+	defer c.turn.leave()
 	if rc := C.nl_snapshot_refresh(c.addr); rc != C.SQLITE_OK {
 		return c.fail(rc, "")
 	}

@@ -178,6 +178,10 @@ func (s *Stmt) QueryRow(args ...any) Row {
 		return Row{err: err}
 	}
 	c := s.conn
+	if err := c.turn.enter(); err != nil {
+		return Row{err: err}
+	}
+	defer c.turn.leave()
 	b := c.ring.next()
 	rc := C.nl_query(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(s.ptr))), C.int(s.nparam), b.addr, c.flags|C.NL_ONE)
 	c.flags &^= C.NL_FRESH
@@ -257,6 +261,10 @@ func (s *Stmt) Rows(args ...any) (*Rows, error) {
 		return nil, err
 	}
 	c := s.conn
+	if err := c.turn.enter(); err != nil {
+		return nil, err
+	}
+	defer c.turn.leave()
 	r := &Rows{stmt: s, b: c.takeBlock()}
 	r.b.reset(firstBlock)
 	rc := C.nl_query(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(s.ptr))), C.int(s.nparam), r.b.addr, c.flags)
@@ -310,6 +318,11 @@ func (r *Rows) Next() bool {
 // fetch fills the block anew and reports whether it has rows.
 func (r *Rows) fetch() bool {
 	c := r.stmt.conn
+	if err := c.turn.enter(); err != nil {
+		r.err, r.more = err, C.NL_END
+		return false
+	}
+	defer c.turn.leave()
 	pending := C.int(0)
 	if r.more == C.NL_PENDING {
 		pending = 1
@@ -354,6 +367,9 @@ func (r *Rows) Close() error {
 	s := r.stmt
 	s.rows = nil
 	s.conn.unlink(r)
+	if s.conn.turn.enter() == nil { // else Revoke has ended the statement, and ending it twice is harmless
+		defer s.conn.turn.leave()
+	}
 	if s.ptr != nil && r.more != C.NL_END {
 		C.sqlite3_reset(s.ptr)
 	}

@@ -52,6 +52,7 @@ const nl_symbol nl_symbols[] = {
     SYMBOL(sqlite3_stmt_readonly),
     SYMBOL(sqlite3_stmt_isexplain),
     SYMBOL(sqlite3_stmt_busy),
+    SYMBOL(sqlite3_next_stmt),
     SYMBOL(sqlite3_stmt_status),
     SYMBOL(sqlite3_sql),
     SYMBOL(sqlite3_expanded_sql),
