@@ -74,7 +74,7 @@ func (d dataset) fill(ctx context.Context, db database, rows int64, progress Pro
 
 func (d dataset) load(ctx context.Context, db database, rows int64, progress Progress) error {
 	for from := int64(0); from < rows; from += chunk {
-		if err := context.Cause(ctx); err != nil {
+		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("load stopped at %d of %d %s (delete the file): %w", from, rows, d.rows, err)
 		}
 		to := min(from+chunk, rows)

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"sync/atomic"
@@ -56,7 +57,7 @@ func (r *ledgerRun) work(ctx context.Context) error {
 	} else {
 		r.loop(calm)
 	}
-	return context.Cause(running)
+	return cmp.Or(ctx.Err(), context.Cause(running))
 }
 
 // loop has every caller ask again as soon as it is answered.

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 	"slices"
@@ -53,7 +54,7 @@ func (r Reads) measure(ctx context.Context, system readSystem, n int, rows int64
 	figures := t.watch(running, r.Duration)
 	t.stopped.Store(true)
 	working.Wait()
-	if err := context.Cause(running); err != nil {
+	if err := cmp.Or(ctx.Err(), context.Cause(running)); err != nil {
 		return ReadFigures{}, err
 	}
 	t.addLatency(&figures)

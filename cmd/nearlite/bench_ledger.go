@@ -47,7 +47,7 @@ func (c *LedgerCmd) Run(ctx context.Context, env *Env) error {
 		Progress:   progressOn(env.Stderr),
 	}.Run(ctx)
 	if err != nil {
-		return err
+		return locate(c.DB, err)
 	}
 	return publish(env, report, c.JSON)
 }

@@ -38,7 +38,7 @@ func (c *ReadsCmd) Run(ctx context.Context, env *Env) error {
 		Progress: progressOn(env.Stderr),
 	}.Run(ctx)
 	if err != nil {
-		return err
+		return locate(c.database(), err)
 	}
 	return publish(env, report, c.JSON)
 }
