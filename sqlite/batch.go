@@ -4,10 +4,7 @@ package sqlite
 // #include "port.h"
 import "C"
 
-import (
-	"fmt"
-	"unsafe"
-)
+import "unsafe"
 
 // BatchOp is one statement of a [Conn.Batch].
 type BatchOp struct {
@@ -28,10 +25,12 @@ func (c *Conn) Batch(ops []BatchOp, results []Result) ([]Result, error) {
 	n := len(ops)
 	list := c.growOps(n)
 	for i, op := range ops {
-		if op.Stmt.rows != nil {
-			return results, fmt.Errorf("run %q: its rows are still being read", op.Stmt.sql)
+		at, err := 0, error(nil)
+		if !op.Stmt.live() || op.Stmt.rows != nil {
+			err = op.Stmt.notReady()
+		} else {
+			at, err = e.encode(op.Stmt, op.Args)
 		}
-		at, err := e.encode(op.Stmt, op.Args)
 		if err != nil {
 			freeOwned(e, list[:i])
 			return results, err
@@ -81,10 +80,6 @@ func (c *Conn) growOps(n int) []C.nl_op {
 // freeOwned frees the large arguments of operations that will not run.
 func freeOwned(e *encoder, ops []C.nl_op) {
 	for _, op := range ops {
-		for i := range int(op.nargs) {
-			if v := e.value(int(op.args), i); v.typ&owned != 0 {
-				C.sqlite3_free(v.pointer())
-			}
-		}
+		e.free(int(op.args), int(op.nargs))
 	}
 }

@@ -57,10 +57,9 @@ type Conn struct {
 	stmts    map[string]*Stmt // by text; see Prepare
 	stmtsMax int
 
-	mu      sync.Mutex // guards open, which Interrupt reads
-	open    bool
-	hooks   hooks
-	closers []func()
+	mu    sync.Mutex // guards open, which Interrupt reads
+	open  bool
+	hooks hooks
 }
 
 // DefaultCacheStatements is how many prepared statements a connection keeps.
@@ -125,12 +124,10 @@ func (c *Conn) Close() error {
 	c.CloseCursors()
 	c.DropSnapshot()
 	for _, s := range c.stmts {
-		s.free()
+		s.retire()
 	}
-	C.sqlite3_finalize(c.port.pin)
-	for _, f := range c.closers {
-		f()
-	}
+	c.stmts = nil
+	C.nl_finalize_statements(c.addr) // the caller's own; each finds out by itself
 	rc := C.sqlite3_close_v2(c.db)
 	c.hooks.release()
 	c.ring.free()
@@ -172,7 +169,7 @@ func (c *Conn) prepareCached(sql string) (*Stmt, error) {
 		return nil, &Error{Code: CodeError, Msg: "more than one statement where one is expected", SQL: sql, Offset: len(sql) - len(tail)}
 	}
 	if old := c.stmts[sql]; old != nil { // in use: this one is the caller's for now, the cache's by and by
-		old.cached, old.rows.orphaned = false, true
+		old.cached, old.orphaned = false, true
 	}
 	c.evict()
 	s.cached, s.used = true, true
@@ -193,8 +190,7 @@ func (c *Conn) evict() {
 				continue
 			}
 			delete(c.stmts, sql)
-			s.cached = false
-			s.free()
+			s.retire()
 			evicted = true
 			if len(c.stmts) < c.stmtsMax {
 				return
@@ -204,6 +200,16 @@ func (c *Conn) evict() {
 			return
 		}
 	}
+}
+
+// retire frees a statement of the cache. Rows that point to it may still be asked
+// for their columns' names.
+func (s *Stmt) retire() {
+	if s.prepared == 0 {
+		s.Columns()
+	}
+	s.cached = false
+	s.free()
 }
 
 func (c *Conn) allOpen() bool {
@@ -232,6 +238,10 @@ func (c *Conn) prepare(sql string, flags C.uint) (*Stmt, string, error) {
 	if c.port == nil {
 		return nil, "", ErrClosed
 	}
+	if err := c.turn.enter(); err != nil {
+		return nil, "", err
+	}
+	defer c.turn.leave()
 	if i := strings.IndexByte(sql, 0); i >= 0 {
 		return nil, "", &Error{Code: CodeError, Msg: "the statement contains a NUL byte", SQL: sql, Offset: i}
 	}
@@ -246,7 +256,7 @@ func (c *Conn) prepare(sql string, flags C.uint) (*Stmt, string, error) {
 		return nil, "", &Error{Code: CodeMisuse, Msg: errEmpty.Error(), SQL: sql, Offset: -1, cause: errEmpty}
 	}
 	rest := sql[uintptr(unsafe.Pointer(tail))-uintptr(unsafe.Pointer(csql)):]
-	return &Stmt{conn: c, ptr: ptr, sql: sql, nparam: int(C.sqlite3_bind_parameter_count(ptr)),
+	return &Stmt{conn: c, ptr: ptr, sql: sql, nparam: int(C.sqlite3_bind_parameter_count(ptr)), ncol: int(C.sqlite3_column_count(ptr)),
 		readOnly: C.sqlite3_stmt_readonly(ptr) != 0}, rest, nil
 }
 
@@ -297,7 +307,9 @@ func (c *Conn) QueryRow(sql string, args ...any) Row {
 
 // BusyTimeout lets SQLite wait that long for another connection's lock.
 func (c *Conn) BusyTimeout(d time.Duration) {
-	C.sqlite3_busy_timeout(c.db, C.int(d.Milliseconds()))
+	if c.db != nil {
+		C.sqlite3_busy_timeout(c.db, C.int(d.Milliseconds()))
+	}
 }
 
 // Interrupt makes the running statement, or the next one, fail with [CodeInterrupt].
@@ -330,39 +342,63 @@ func (c *Conn) InterruptOn(ctx context.Context) (stop func()) {
 }
 
 // AutoCommit reports whether no transaction is open.
-func (c *Conn) AutoCommit() bool { return C.sqlite3_get_autocommit(c.db) != 0 }
+func (c *Conn) AutoCommit() bool { return c.db == nil || C.sqlite3_get_autocommit(c.db) != 0 }
 
 // LostTransaction reports whether no transaction was open when the last
 // execution ended; unlike AutoCommit it costs nothing to ask.
-func (c *Conn) LostTransaction() bool { return c.port.autocommit != 0 }
+func (c *Conn) LostTransaction() bool { return c.port == nil || c.port.autocommit != 0 }
 
 // DeferredViolation reports whether a deferred foreign key was violated when
 // the last execution ended: a COMMIT at that moment would be refused.
-func (c *Conn) DeferredViolation() bool { return c.port.deferred_fk != 0 }
+func (c *Conn) DeferredViolation() bool { return c.port != nil && c.port.deferred_fk != 0 }
 
 // LastInsertRowID returns the rowid of the last successful INSERT.
-func (c *Conn) LastInsertRowID() int64 { return int64(C.sqlite3_last_insert_rowid(c.db)) }
+func (c *Conn) LastInsertRowID() int64 {
+	if c.db == nil {
+		return 0
+	}
+	return int64(C.sqlite3_last_insert_rowid(c.db))
+}
 
 // SetLastInsertRowID sets what last_insert_rowid() returns.
 func (c *Conn) SetLastInsertRowID(id int64) {
-	C.sqlite3_set_last_insert_rowid(c.db, C.sqlite3_int64(id))
+	if c.db != nil {
+		C.sqlite3_set_last_insert_rowid(c.db, C.sqlite3_int64(id))
+	}
 }
 
 // Changes returns how many rows the last INSERT, UPDATE or DELETE changed.
-func (c *Conn) Changes() int64 { return int64(C.sqlite3_changes64(c.db)) }
+func (c *Conn) Changes() int64 {
+	if c.db == nil {
+		return 0
+	}
+	return int64(C.sqlite3_changes64(c.db))
+}
 
 // TotalChanges returns how many rows were changed since the connection was opened.
-func (c *Conn) TotalChanges() int64 { return int64(C.sqlite3_total_changes64(c.db)) }
+func (c *Conn) TotalChanges() int64 {
+	if c.db == nil {
+		return 0
+	}
+	return int64(C.sqlite3_total_changes64(c.db))
+}
 
 // ReadOnlyFile reports whether the named database ("main") cannot be written.
 func (c *Conn) ReadOnlyFile(schema string) bool {
+	if c.db == nil {
+		return false
+	}
 	cs := C.CString(schema)
 	defer C.free(unsafe.Pointer(cs))
 	return C.sqlite3_db_readonly(c.db, cs) == 1
 }
 
 // ReleaseMemory gives back as much of the page cache as it can.
-func (c *Conn) ReleaseMemory() { C.sqlite3_db_release_memory(c.db) }
+func (c *Conn) ReleaseMemory() {
+	if c.db != nil {
+		C.sqlite3_db_release_memory(c.db)
+	}
+}
 
 // Complete reports whether sql ends at the end of a statement, so that a shell
 // need not ask for more.

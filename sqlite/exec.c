@@ -108,6 +108,7 @@ static int add_row(sqlite3_stmt *s, nl_block *b, int ncol) {
     const void *bytes = v->type == SQLITE_TEXT ? (const void *)sqlite3_column_text(s, i) : sqlite3_column_blob(s, i);
     v->n = sqlite3_column_bytes(s, i);
     if (bytes == NULL && v->n > 0) return NO_MEMORY;
+    if (bytes == NULL) bytes = ""; /* of an empty blob; a null pointer would read as NULL */
     if (!in_place && need + v->n > room) {
       if (b->nrow > 0) return NO_ROOM;
       in_place = 1;
@@ -127,10 +128,10 @@ static int add_row(sqlite3_stmt *s, nl_block *b, int ncol) {
   return in_place ? IN_PLACE : ADDED;
 }
 
-/* fill appends rows, the current one first when at_row, until the block is
+/* fill appends rows, the current one first if NL_AT_ROW, until the block is
 ** full or the statement ends or fails. */
-static int fill(nl_port *p, sqlite3_stmt *s, nl_block *b, int at_row, int flags) {
-  int rc = at_row ? SQLITE_ROW : sqlite3_step(s);
+static int fill(nl_port *p, sqlite3_stmt *s, nl_block *b, int flags) {
+  int rc = flags & NL_AT_ROW ? SQLITE_ROW : sqlite3_step(s);
   int ncol = sqlite3_column_count(s); /* after the step: a changed schema may have changed it */
   b->ncol = ncol;
   b->nrow = 0;
@@ -141,14 +142,13 @@ static int fill(nl_port *p, sqlite3_stmt *s, nl_block *b, int at_row, int flags)
     case IN_PLACE: p->more = NL_IN_PLACE; return p->rc = SQLITE_OK;
     case NO_MEMORY: sqlite3_reset(s); p->more = NL_END; return p->rc = SQLITE_NOMEM;
     }
-    if (flags & NL_ONE) {
-      rc = SQLITE_DONE;
-      break;
-    }
+    if (flags & NL_ONE) break;
   }
+  /* A writing statement cut short commits in its reset, which can fail. */
   int end = sqlite3_reset(s);
   p->more = NL_END;
-  return p->rc = rc == SQLITE_DONE ? SQLITE_OK : (end != SQLITE_OK ? end : rc);
+  if (rc == SQLITE_DONE || rc == SQLITE_ROW) rc = SQLITE_OK;
+  return p->rc = end != SQLITE_OK ? end : rc;
 }
 
 int nl_query(uintptr_t port, uintptr_t stmt, int nargs, uintptr_t block, int flags) {
@@ -161,15 +161,24 @@ int nl_query(uintptr_t port, uintptr_t stmt, int nargs, uintptr_t block, int fla
   b->nrow = 0;
   if (flags & NL_FRESH) p->rc = nl_snapshot_refresh(port);
   if (p->rc == SQLITE_OK) p->rc = bind(p, s, 0, nargs);
-  if (p->rc == SQLITE_OK) fill(p, s, b, 0, flags);
+  if (p->rc == SQLITE_OK) fill(p, s, b, flags);
   if (!(flags & NL_FRESH)) outcome(p, before);
   return p->rc;
 }
 
-int nl_fetch(uintptr_t port, uintptr_t stmt, uintptr_t block, int pending) {
+int nl_end(uintptr_t port, uintptr_t stmt) {
   nl_port *p = (nl_port *)port;
   int64_t before = sqlite3_total_changes64(p->db);
-  fill(p, (sqlite3_stmt *)stmt, (nl_block *)block, pending, 0);
+  p->rc = sqlite3_reset((sqlite3_stmt *)stmt);
+  p->more = NL_END;
+  outcome(p, before);
+  return p->rc;
+}
+
+int nl_fetch(uintptr_t port, uintptr_t stmt, uintptr_t block, int flags) {
+  nl_port *p = (nl_port *)port;
+  int64_t before = sqlite3_total_changes64(p->db);
+  fill(p, (sqlite3_stmt *)stmt, (nl_block *)block, flags);
   outcome(p, before);
   return p->rc;
 }

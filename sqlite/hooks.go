@@ -88,6 +88,9 @@ const (
 // again after a change of schema; nil lets everything pass. Statements prepared
 // before are prepared again. f must not use the connection.
 func (c *Conn) SetAuthorizer(f func(Action) Decision) {
+	if c.db == nil {
+		return
+	}
 	old := c.hooks.authorizer
 	c.hooks.authorizer = 0
 	if f != nil {

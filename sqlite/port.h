@@ -78,6 +78,7 @@ typedef struct nl_port {
   int32_t refreshes;   /* snapshots taken so far; wraps */
   unsigned char noted[NL_WALINDEX_HDR];
   nl_file *file;
+  int64_t poll_us; /* nl_busy_poll: how long */
 } nl_port;
 
 /* What became of the statement after a block was filled. */
@@ -85,9 +86,10 @@ typedef struct nl_port {
 #define NL_PENDING 1  /* its current row found no room and comes first next time */
 #define NL_IN_PLACE 2 /* its current row is the block's only one, bytes left in SQLite's memory */
 
-/* nl_query flags */
+/* Flags of nl_query and nl_fetch */
 #define NL_FRESH 1  /* move to the newest snapshot first, if there is a newer one */
 #define NL_ONE 2    /* one row is enough: reset after it */
+#define NL_AT_ROW 4 /* nl_fetch: begin with the row that found no room */
 
 nl_port *nl_port_new(void);
 void nl_port_free(nl_port *);
@@ -100,15 +102,19 @@ int nl_batch(uintptr_t port, uintptr_t ops, int n);
 ** statement ends or fails; p->more says which.  The block must have room for
 ** the values of one row. */
 int nl_query(uintptr_t port, uintptr_t stmt, int nargs, uintptr_t block, int flags);
-/* Goes on where nl_query stopped; pending: with the row that found no room. */
-int nl_fetch(uintptr_t port, uintptr_t stmt, uintptr_t block, int pending);
+/* Goes on where nl_query stopped. */
+int nl_fetch(uintptr_t port, uintptr_t stmt, uintptr_t block, int flags);
+/* Ends a statement that has rows left. */
+int nl_end(uintptr_t port, uintptr_t stmt);
 
 /* snapshot.c */
 int nl_snapshot_refresh(uintptr_t port); /* see NL_FRESH */
 void nl_snapshot_drop(uintptr_t port);
 void nl_end_statements(uintptr_t port);
+void nl_finalize_statements(uintptr_t port);
 int nl_keep_mapping(uintptr_t port);
 int nl_map_walindex(uintptr_t port);
 int nl_sync_database(uintptr_t port);
+void nl_busy_poll(uintptr_t port, int64_t us);
 
 #endif

@@ -33,7 +33,14 @@ const (
 
 // enter begins a call; on an error no call may be made.
 func (t *turn) enter() error {
-	for t.on && !t.state.CompareAndSwap(turnFree, turnInCall) {
+	if !t.on {
+		return nil
+	}
+	return t.take()
+}
+
+func (t *turn) take() error {
+	for !t.state.CompareAndSwap(turnFree, turnInCall) {
 		switch t.state.Load() {
 		case turnRevoked:
 			return ErrRevoked
@@ -45,10 +52,17 @@ func (t *turn) enter() error {
 	return nil
 }
 
-// leave ends a call that enter began.
+// hold is enter for a call that frees something and must be made after a revoke, too.
+func (t *turn) hold() {
+	if t.on {
+		t.take()
+	}
+}
+
+// leave ends a call that enter or hold began.
 func (t *turn) leave() {
 	if t.on {
-		t.state.Store(turnFree)
+		t.state.CompareAndSwap(turnInCall, turnFree)
 	}
 }
 

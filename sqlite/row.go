@@ -139,6 +139,9 @@ type Row struct {
 // Err returns why there is no row: [ErrNoRows], or the error of the query.
 func (r Row) Err() error { return r.err }
 
+// ErrorRow returns a Row that holds an error instead of values.
+func ErrorRow(err error) Row { return Row{err: err} }
+
 // Len returns the number of columns.
 func (r Row) Len() int { return int(r.ncol) }
 

@@ -22,11 +22,69 @@
 #include "port.h"
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static sqlite3_file *database_file(nl_port *p) {
   sqlite3_file *f = NULL;
   if (sqlite3_file_control(p->db, "main", SQLITE_FCNTL_FILE_POINTER, &f) != SQLITE_OK) return NULL;
   return f != NULL && f->pMethods != NULL ? f : NULL;
+}
+
+/* The methods of the database file, with two of our own.  SQLite has no other
+** way to say that a mapping goes.  They live as long as the port, and the port
+** longer than the connection. */
+struct nl_file {
+  sqlite3_io_methods methods; /* first: pMethods leads back to the nl_file */
+  const sqlite3_io_methods *real;
+  nl_port *port;
+  int keep;                   /* the mapping of the file; see nl_keep_mapping */
+  sqlite3_int64 size;         /* of the file, when it was last unmapped */
+};
+
+/* Leaving WAL mode unmaps the wal-index. */
+static int forget_walindex(sqlite3_file *f, int delete) {
+  nl_file *k = (nl_file *)f->pMethods;
+  k->port->shm = NULL;
+  return k->real->xShmUnmap(f, delete);
+}
+
+static int keep_unfetch(sqlite3_file *f, sqlite3_int64 offset, void *page) {
+  nl_file *k = (nl_file *)f->pMethods;
+  if (page == NULL && k->keep) {
+    sqlite3_int64 size = -1;
+    int rc = k->real->xFileSize(f, &size);
+    if (rc == SQLITE_OK && size == k->size) return SQLITE_OK;
+    k->size = size;
+  }
+  return k->real->xUnfetch(f, offset, page);
+}
+
+static int watch(nl_port *p, sqlite3_file *f) {
+  const sqlite3_io_methods *real = f->pMethods;
+  if (p->file != NULL) return SQLITE_OK;
+  nl_file *k = calloc(1, sizeof *k);
+  if (k == NULL) return SQLITE_NOMEM;
+  /* An older table ends earlier. */
+  memcpy(&k->methods, real, real->iVersion >= 3 ? sizeof *real : offsetof(sqlite3_io_methods, xFetch));
+  k->methods.xShmUnmap = forget_walindex;
+  if (real->iVersion >= 3 && real->xUnfetch != NULL) k->methods.xUnfetch = keep_unfetch;
+  k->real = real;
+  k->port = p;
+  k->size = -1;
+  p->file = k;
+  f->pMethods = &k->methods;
+  return SQLITE_OK;
+}
+
+/* Asking for the wal-index of a database that has none would make one, a file
+** beside the database.  It has one when the header says WAL (the second of two
+** version bytes) and this connection has opened the WAL. */
+static int has_walindex(nl_port *p, sqlite3_file *f) {
+  sqlite3_file *wal = NULL;
+  unsigned char version = 0;
+  if (f->pMethods->iVersion < 2 || f->pMethods->xShmMap == NULL) return 0;
+  sqlite3_file_control(p->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+  return wal != NULL && wal->pMethods != NULL && f->pMethods->xRead(f, &version, 1, 19) == SQLITE_OK && version == 2;
 }
 
 /* Finds the wal-index in memory.  The connection must have read once, else
@@ -36,8 +94,9 @@ int nl_map_walindex(uintptr_t port) {
   void volatile *at = NULL;
   if (p->shm != NULL) return SQLITE_OK;
   sqlite3_file *f = database_file(p);
-  if (f == NULL || f->pMethods->iVersion < 2 || f->pMethods->xShmMap == NULL) return SQLITE_NOTFOUND;
-  int rc = f->pMethods->xShmMap(f, 0, 32768, 0, &at);
+  if (f == NULL || !has_walindex(p, f)) return SQLITE_NOTFOUND;
+  int rc = watch(p, f);
+  if (rc == SQLITE_OK) rc = f->pMethods->xShmMap(f, 0, 32768, 0, &at);
   if (rc != SQLITE_OK) return rc;
   if (at == NULL) return SQLITE_NOTFOUND;
   p->shm = at;
@@ -58,11 +117,17 @@ void nl_end_statements(uintptr_t port) {
   p->pinned = 0;
 }
 
+void nl_finalize_statements(uintptr_t port) {
+  nl_port *p = (nl_port *)port;
+  for (sqlite3_stmt *s; (s = sqlite3_next_stmt(p->db, NULL)) != NULL;) sqlite3_finalize(s);
+  p->pin = NULL;
+  p->pinned = 0;
+}
+
 static int pin(nl_port *p) {
   int rc = sqlite3_step(p->pin);
   if (rc == SQLITE_ROW) {
     p->pinned = 1;
-    p->refreshes++;
     return SQLITE_OK;
   }
   int end = sqlite3_reset(p->pin);
@@ -79,50 +144,37 @@ int nl_snapshot_refresh(uintptr_t port) {
     if (rc != SQLITE_OK || nl_map_walindex(port) != SQLITE_OK) return rc;
     nl_snapshot_drop(port);
   }
-  memcpy(p->noted, (const void *)p->shm, NL_WALINDEX_HDR);
-  __atomic_thread_fence(__ATOMIC_SEQ_CST);
-  return pin(p);
+  /* An open cursor or transaction keeps the connection where it is: the note
+  ** stays as it was, so that the first refresh without one moves. */
+  if (sqlite3_txn_state(p->db, "main") != SQLITE_TXN_NONE) return pin(p);
+  p->refreshes++;
+  /* Again while a commit slips in between the note and the snapshot, so that
+  ** the note names the snapshot exactly; giving up keeps invariant 1. */
+  for (int attempt = 0;; attempt++) {
+    memcpy(p->noted, (const void *)p->shm, NL_WALINDEX_HDR);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    int rc = pin(p);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (rc != SQLITE_OK || !p->pinned || attempt == 16 ||
+        memcmp((const void *)p->shm, p->noted, NL_WALINDEX_HDR) == 0)
+      return rc;
+    nl_snapshot_drop(port);
+  }
 }
 
 /*
 ** When a reader moves to a new snapshot SQLite unmaps the database file, and
 ** every page it then touches is a page fault: a reader beside a busy writer
-** spends its time there.  The mapping itself is as good as before, so this
-** xUnfetch keeps it unless the file's size changed.
+** spends its time there.  The mapping itself is as good as before, so
+** keep_unfetch keeps it unless the file's size changed.
 */
-struct nl_file {
-  sqlite3_io_methods methods; /* first: pMethods leads back to the nl_file */
-  const sqlite3_io_methods *real;
-  sqlite3_int64 size;         /* of the file, when it was last unmapped */
-};
-
-static int keep_unfetch(sqlite3_file *f, sqlite3_int64 offset, void *page) {
-  nl_file *k = (nl_file *)f->pMethods;
-  if (page == NULL) {
-    sqlite3_int64 size = -1;
-    int rc = k->real->xFileSize(f, &size);
-    if (rc == SQLITE_OK && size == k->size) return SQLITE_OK;
-    k->size = size;
-  }
-  return k->real->xUnfetch(f, offset, page);
-}
-
-/* The methods live as long as the port, and the port longer than the
-** connection; a file closed by SQLite takes its own method table away. */
 int nl_keep_mapping(uintptr_t port) {
   nl_port *p = (nl_port *)port;
   sqlite3_file *f = database_file(p);
   if (f == NULL || f->pMethods->iVersion < 3 || f->pMethods->xUnfetch == NULL) return SQLITE_NOTFOUND;
-  if (p->file != NULL) return SQLITE_OK;
-  nl_file *k = calloc(1, sizeof *k);
-  if (k == NULL) return SQLITE_NOMEM;
-  k->real = f->pMethods;
-  k->methods = *f->pMethods;
-  k->methods.xUnfetch = keep_unfetch;
-  k->size = -1;
-  p->file = k;
-  f->pMethods = &k->methods;
-  return SQLITE_OK;
+  int rc = watch(p, f);
+  if (rc == SQLITE_OK) p->file->keep = 1;
+  return rc;
 }
 
 /* Flushes the database file through this connection's own descriptor.  Opening

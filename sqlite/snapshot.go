@@ -31,8 +31,11 @@ func (h *WALHeader) Valid() bool { return h[12] != 0 }
 // queries; see [Conn.Refresh]. keepMapping also keeps the memory mapping of the
 // database file when the snapshot moves on.
 func (c *Conn) HoldSnapshots(keepMapping bool) error {
+	if c.port == nil {
+		return ErrClosed
+	}
 	if c.port.pin == nil {
-		s, _, err := c.prepare("SELECT 1 FROM sqlite_schema LIMIT 2", C.SQLITE_PREPARE_PERSISTENT)
+		s, _, err := c.prepare("SELECT 1 UNION ALL SELECT 1 FROM sqlite_schema", C.SQLITE_PREPARE_PERSISTENT)
 		if err != nil {
 			return fmt.Errorf("hold snapshots: %w", err)
 		}
@@ -54,6 +57,9 @@ func (c *Conn) Refresh() { c.flags |= C.NL_FRESH }
 // RefreshNow is Refresh at once, for one who wants to know the snapshot before a query.
 func (c *Conn) RefreshNow() error {
 	c.flags &^= C.NL_FRESH
+	if c.port == nil {
+		return ErrClosed
+	}
 	if err := c.turn.enter(); err != nil {
 		return err
 	}
@@ -67,13 +73,13 @@ func (c *Conn) RefreshNow() error {
 // DropSnapshot gives the held snapshot back, so that a checkpoint can pass it.
 func (c *Conn) DropSnapshot() {
 	c.flags &^= C.NL_FRESH
-	if c.port.pinned != 0 {
+	if c.port != nil && c.port.pinned != 0 {
 		C.nl_snapshot_drop(c.addr)
 	}
 }
 
 // Holding reports whether a snapshot is held.
-func (c *Conn) Holding() bool { return c.port.pinned != 0 }
+func (c *Conn) Holding() bool { return c.port != nil && c.port.pinned != 0 }
 
 // Snapshots counts the snapshots taken so far; it wraps.
 func (c *Conn) Snapshots() uint32 { return uint32(c.port.refreshes) }
@@ -88,7 +94,7 @@ func (c *Conn) Snapshot() WALHeader {
 // copied back into the database file. ok is false when there is none: the
 // connection has not read yet, or the database is not in WAL mode.
 func (c *Conn) WAL() (h WALHeader, backfilled uint32, ok bool) {
-	if c.port.shm == nil && C.nl_map_walindex(c.addr) != C.SQLITE_OK {
+	if c.port == nil || c.port.shm == nil && C.nl_map_walindex(c.addr) != C.SQLITE_OK {
 		return h, 0, false
 	}
 	shm := unsafe.Pointer(c.port.shm)
@@ -113,6 +119,9 @@ func (c *Conn) WAL() (h WALHeader, backfilled uint32, ok bool) {
 // own descriptor; a checkpoint that does not reach the end of the WAL leaves
 // that undone.
 func (c *Conn) SyncDatabase() error {
+	if c.port == nil {
+		return ErrClosed
+	}
 	if rc := C.nl_sync_database(c.addr); rc != C.SQLITE_OK {
 		return fmt.Errorf("sync %s: %w", c.path, ResultCode(rc))
 	}

@@ -21,6 +21,7 @@ type Stmt struct {
 	ptr    *C.sqlite3_stmt
 	sql    string
 	nparam int
+	ncol   int
 	params []string
 
 	columns  []Column
@@ -29,6 +30,7 @@ type Stmt struct {
 	readOnly bool
 	rows     *Rows // the open cursor, if any
 	cached   bool  // owned by the connection's cache
+	orphaned bool  // nobody's any more: freed with its rows
 	used     bool  // since the cache last looked
 	tag      any   // see SetTag
 }
@@ -58,7 +60,7 @@ func (s *Stmt) ReadOnly() bool { return s.readOnly }
 
 // Params returns the names of the parameters with their prefix, "" for a plain ?.
 func (s *Stmt) Params() []string {
-	if s.params == nil && s.nparam > 0 {
+	if s.params == nil && s.nparam > 0 && s.live() {
 		s.params = make([]string, s.nparam)
 		for i := range s.params {
 			if name := C.sqlite3_bind_parameter_name(s.ptr, C.int(i+1)); name != nil {
@@ -72,6 +74,9 @@ func (s *Stmt) Params() []string {
 // Columns describes the result without running the statement; it is empty for
 // one that returns none. The slice is the statement's own: do not change it.
 func (s *Stmt) Columns() []Column {
+	if !s.live() {
+		return s.columns
+	}
 	prepared := C.sqlite3_stmt_status(s.ptr, C.SQLITE_STMTSTATUS_REPREPARE, 0) + 1
 	if s.prepared != prepared {
 		s.prepared = prepared
@@ -83,6 +88,10 @@ func (s *Stmt) Columns() []Column {
 	}
 	return s.columns
 }
+
+// ColumnCount returns how many columns the result had when the statement was
+// prepared; 0 for a statement that returns no rows.
+func (s *Stmt) ColumnCount() int { return s.ncol }
 
 // SetTag attaches a value of the caller's to the statement, for Tag to return.
 func (s *Stmt) SetTag(tag any) { s.tag = tag }
@@ -104,31 +113,43 @@ func (s *Stmt) free() {
 	if s.rows != nil {
 		s.rows.Close()
 	}
-	if s.ptr != nil {
-		C.sqlite3_finalize(s.ptr)
-		s.ptr = nil
+	if s.ptr == nil {
+		return
 	}
+	if s.conn.port != nil { // else Close has finalized it
+		s.conn.turn.hold()
+		C.sqlite3_finalize(s.ptr)
+		s.conn.turn.leave()
+	}
+	s.ptr = nil
 }
+
+// live reports whether SQLite may be asked about the statement.
+func (s *Stmt) live() bool { return s.ptr != nil && s.conn.port != nil }
 
 // ready encodes the arguments for the next execution.
 func (s *Stmt) ready(args []any) error {
 	c := s.conn
-	if s.ptr == nil || c.port == nil {
-		return ErrClosed
-	}
-	if s.rows != nil {
-		return fmt.Errorf("run %q: its rows are still being read", s.sql)
+	if !s.live() || s.rows != nil {
+		return s.notReady()
 	}
 	if s.nparam == 0 && len(args) == 0 {
 		return nil
 	}
 	e := &c.enc
 	e.used, e.owned = 0, false
-	if _, err := e.encode(s, args); err != nil {
-		e.drop(s.nparam)
-		return err
+	_, err := e.encode(s, args)
+	return err
+}
+
+func (s *Stmt) notReady() error {
+	switch {
+	case s.conn.port == nil:
+		return ErrClosed
+	case s.ptr == nil:
+		return fmt.Errorf("run %q: %w: it was finalized, or the cache has freed it (Prepare it anew for each use)", s.sql, ErrClosed)
 	}
-	return nil
+	return fmt.Errorf("run %q: its rows are still being read", s.sql)
 }
 
 // done returns large arguments' memory, which SQLite would keep until the
@@ -140,26 +161,16 @@ func (s *Stmt) done() {
 	}
 }
 
-// drop frees what an abandoned encode had allocated.
-func (e *encoder) drop(nparam int) {
-	if !e.owned {
-		return
-	}
-	e.owned = false
-	for i := range nparam {
-		if v := e.value(0, i); v.typ&owned != 0 {
-			C.sqlite3_free(v.pointer())
-		}
-		e.value(0, i).typ = 0
-	}
-}
-
 // Exec runs the statement to its end and discards its rows.
 func (s *Stmt) Exec(args ...any) (Result, error) {
+	c := s.conn
+	if err := c.turn.enter(); err != nil {
+		return Result{}, err
+	}
+	defer c.turn.leave()
 	if err := s.ready(args); err != nil {
 		return Result{}, err
 	}
-	c := s.conn
 	rc := C.nl_exec(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(s.ptr))), C.int(s.nparam))
 	if c.enc.owned {
 		s.done()
@@ -174,21 +185,21 @@ func (s *Stmt) Exec(args ...any) (Result, error) {
 // there is none. The row stays readable for some thousand further calls of
 // QueryRow on the connection and panics after that; copy what is to be kept.
 func (s *Stmt) QueryRow(args ...any) Row {
-	if err := s.ready(args); err != nil {
-		return Row{err: err}
-	}
 	c := s.conn
 	if err := c.turn.enter(); err != nil {
 		return Row{err: err}
 	}
 	defer c.turn.leave()
+	if err := s.ready(args); err != nil {
+		return Row{err: err}
+	}
 	b := c.ring.next()
 	rc := C.nl_query(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(s.ptr))), C.int(s.nparam), b.addr, c.flags|C.NL_ONE)
 	c.flags &^= C.NL_FRESH
 	for rc == C.SQLITE_OK && c.port.more == C.NL_PENDING { // not even one row's values fit
 		b = newBlock(int(C.sqlite3_column_count(s.ptr))*valueSize + blockSize)
 		c.ring.replace(b)
-		rc = C.nl_fetch(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(s.ptr))), b.addr, 1)
+		rc = C.nl_fetch(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(s.ptr))), b.addr, C.NL_ONE|C.NL_AT_ROW)
 	}
 	switch {
 	case rc != C.SQLITE_OK:
@@ -201,7 +212,10 @@ func (s *Stmt) QueryRow(args ...any) Row {
 	r := Row{stmt: s, block: b, gen: b.gen, v: b.row(), ncol: int32(b.c.ncol)}
 	if c.port.more != C.NL_END {
 		r.detach()
-		C.sqlite3_reset(s.ptr)
+		rc = C.nl_end(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(s.ptr))))
+	}
+	if rc != C.SQLITE_OK { // a write commits when it ends
+		r = Row{err: c.fail(rc, s.sql)}
 	}
 	if c.enc.owned {
 		s.done()
@@ -210,7 +224,8 @@ func (s *Stmt) QueryRow(args ...any) Row {
 }
 
 // Query runs the statement and yields its rows. A row is valid until the next
-// one; leaving the loop ends the statement.
+// one. Leaving the loop ends the statement and drops the error of doing so, which
+// a write outside a transaction can have: read that to its end.
 func (s *Stmt) Query(args ...any) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		rows, err := s.Rows(args...)
@@ -238,6 +253,7 @@ type Rows struct {
 	stmt *Stmt
 	b    *block
 	at   unsafe.Pointer // the current row's values
+	own  unsafe.Pointer // a copy of the block's only row, whose bytes Revoke would take away
 	left int            // rows of the block after the current one
 	more C.int32_t      // what became of the statement after the block was filled
 	err  error
@@ -250,21 +266,20 @@ type Rows struct {
 	lastID   int64
 	started  bool
 	released bool
-	orphaned bool // its statement is nobody's any more
 
 	prev, next *Rows // in the connection's list of open cursors
 }
 
 // Rows starts the statement and returns a cursor before its first row.
 func (s *Stmt) Rows(args ...any) (*Rows, error) {
-	if err := s.ready(args); err != nil {
-		return nil, err
-	}
 	c := s.conn
 	if err := c.turn.enter(); err != nil {
 		return nil, err
 	}
 	defer c.turn.leave()
+	if err := s.ready(args); err != nil {
+		return nil, err
+	}
 	r := &Rows{stmt: s, b: c.takeBlock()}
 	r.b.reset(firstBlock)
 	rc := C.nl_query(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(s.ptr))), C.int(s.nparam), r.b.addr, c.flags)
@@ -290,10 +305,15 @@ func (s *Stmt) Rows(args ...any) (*Rows, error) {
 
 // filled takes over what a fetch left in the block.
 func (r *Rows) filled() {
-	p := r.stmt.conn.port
-	r.at, r.left, r.more = nil, int(r.b.c.nrow), p.more
-	r.changes, r.lastID = int64(p.changes), int64(p.rowid)
+	c := r.stmt.conn
+	r.at, r.own, r.left, r.more = nil, nil, int(r.b.c.nrow), c.port.more
+	r.changes, r.lastID = int64(c.port.changes), int64(c.port.rowid)
 	r.started = false
+	if r.more == C.NL_IN_PLACE && c.turn.on {
+		row := Row{v: r.b.row(), ncol: int32(r.b.c.ncol)}
+		row.detach()
+		r.own = row.v
+	}
 }
 
 // Next moves to the next row and reports whether there is one.
@@ -301,9 +321,12 @@ func (r *Rows) Next() bool {
 	for {
 		if r.left > 0 {
 			r.left--
-			if !r.started {
+			switch {
+			case r.own != nil:
+				r.at = r.own
+			case !r.started:
 				r.started, r.at = true, r.b.row()
-			} else {
+			default:
 				r.at = nextRow(r.at, int(r.b.c.ncol))
 			}
 			return true
@@ -323,16 +346,16 @@ func (r *Rows) fetch() bool {
 		return false
 	}
 	defer c.turn.leave()
-	pending := C.int(0)
+	flags := C.int(0)
 	if r.more == C.NL_PENDING {
-		pending = 1
+		flags = C.NL_AT_ROW
 	}
 	if need := int(r.b.c.ncol) * valueSize; need > blockSize {
 		c.giveBlock(r.b)
 		r.b = newBlock(need + blockSize)
 	}
 	r.b.reset(int(r.b.size))
-	if rc := C.nl_fetch(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(r.stmt.ptr))), r.b.addr, pending); rc != C.SQLITE_OK {
+	if rc := C.nl_fetch(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(r.stmt.ptr))), r.b.addr, flags); rc != C.SQLITE_OK {
 		r.err, r.more = c.fail(rc, r.stmt.sql), C.NL_END
 		return false
 	}
@@ -345,46 +368,57 @@ func (r *Rows) Row() Row {
 	if r.at == nil {
 		return Row{err: errors.New("no current row: Next has not returned true")}
 	}
+	if r.own != nil {
+		return Row{stmt: r.stmt, v: r.at, ncol: int32(r.b.c.ncol)}
+	}
 	return Row{stmt: r.stmt, block: r.b, gen: r.b.gen, v: r.at, ncol: int32(r.b.c.ncol)}
 }
 
 // Columns describes the result.
 func (r *Rows) Columns() []Column { return r.stmt.Columns() }
 
-// Result returns the changes made so far; an INSERT … RETURNING has made all of
-// them when its cursor is opened.
+// Result returns the changes made by the statement, which counts them when it
+// ends: after the last row, or after Close.
 func (r *Rows) Result() Result { return Result{r.lastID, r.changes} }
 
 // Err returns the error that ended the rows early.
 func (r *Rows) Err() error { return r.err }
 
-// Close ends the statement if it has rows left. Closing twice is harmless.
+// Close ends the statement if it has rows left. A write outside a transaction
+// commits at that moment, so its error counts. Closing twice is harmless.
 func (r *Rows) Close() error {
 	if r.released {
 		return nil
 	}
-	r.released, r.done, r.at = true, true, nil
+	r.released, r.done, r.at, r.left = true, true, nil, 0
 	s := r.stmt
 	s.rows = nil
 	s.conn.unlink(r)
-	if s.conn.turn.enter() == nil { // else Revoke has ended the statement, and ending it twice is harmless
-		defer s.conn.turn.leave()
+	err := r.end()
+	s.conn.giveBlock(r.b)
+	if s.orphaned {
+		s.free()
 	}
-	if s.ptr != nil && r.more != C.NL_END {
-		C.sqlite3_reset(s.ptr)
+	return err
+}
+
+// end resets the statement and frees its arguments.
+func (r *Rows) end() (err error) {
+	s, c := r.stmt, r.stmt.conn
+	c.turn.hold()
+	defer c.turn.leave()
+	if r.more != C.NL_END { // Revoke may have ended it already; doing it twice is harmless
+		if rc := C.nl_end(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(s.ptr)))); rc != C.SQLITE_OK {
+			err = c.fail(rc, s.sql)
+		}
+		r.changes, r.lastID = int64(c.port.changes), int64(c.port.rowid)
 	}
 	if r.args != nil {
-		if s.ptr != nil {
-			C.sqlite3_clear_bindings(s.ptr)
-		}
+		C.sqlite3_clear_bindings(s.ptr)
 		C.free(unsafe.Pointer(r.args))
 		r.args = nil
 	}
-	s.conn.giveBlock(r.b)
-	if r.orphaned {
-		s.free()
-	}
-	return nil
+	return err
 }
 
 func (c *Conn) link(r *Rows) {

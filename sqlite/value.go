@@ -120,10 +120,20 @@ func (e *encoder) encode(s *Stmt, args []any) (int, error) {
 	at := e.grow(len(args) * valueSize)
 	for i := range args {
 		if err := e.put(at, i, args[i]); err != nil {
+			e.free(at, i)
 			return 0, fmt.Errorf("bind parameter %d of %q: %w", i+1, s.sql, err)
 		}
 	}
 	return at, nil
+}
+
+// free frees the large ones of n arguments that SQLite will not be given.
+func (e *encoder) free(at, n int) {
+	for i := range n {
+		if v := e.value(at, i); v.typ&owned != 0 {
+			C.sqlite3_free(v.pointer())
+		}
+	}
 }
 
 func isNamed(a any) bool {
