@@ -1,0 +1,548 @@
+package nearlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nearlite/nearlite/sqlite"
+)
+
+// TxOptions of an interactive transaction; nil is the zero value.
+type TxOptions struct {
+	// ReadOnly holds one snapshot and never the writer.
+	ReadOnly bool
+}
+
+// A Tx is an interactive transaction: its client decides statement by statement,
+// from outside a closure, what comes next. It is for database/sql, for ORMs and
+// for clients across a network; code that can use Update should.
+//
+// A writing Tx waits for the writer at its first statement and has it until
+// Commit or Rollback, under leases: LeaseIdle without a statement while nobody
+// waits, LeaseContended while somebody does, LeaseTotal in all. After that it
+// is rolled back, and its methods return [ErrLeaseExpired]. A goroutine that has
+// a Tx open must not wait for another write: it would wait until the lease ends.
+//
+// It joins a batch like any other transaction: Commit returns when the batch is
+// durable, and many share its fsync. While it has neighbours that wait for that,
+// its statements and a digest of what they returned are recorded. When its
+// client takes its time, the neighbours are committed without it and the
+// statements run again after them; only if one then returned something else,
+// which takes another process's write or a function like random(), is it rolled
+// back with [ErrConflict].
+//
+//	new ──first statement──▶ queued ──the writer's grant──▶ live ──▶ ended
+//	                                                         │
+//	              Commit, Rollback, a lost transaction, a lease's end
+//
+// Its methods may be called from any goroutine, one at a time.
+type Tx struct {
+	db *DB
+	w  *writer
+
+	granted chan struct{} // closed when live, or when it will never be
+	decided chan struct{} // closed when ended by its client
+	done    chan struct{} // closed when the outcome is final
+	outcome error         // readable when done is closed
+
+	mu     sync.Mutex // protects the following, and the connection while live
+	state  txState
+	err    error // why it ended, for the methods called after
+	commit bool
+	handle *WriteTx
+	reader *ReadTx // of a read-only one
+	rows   *Rows   // of a read-only one, open
+	calls  []call
+	size   int           // bytes in calls
+	active time.Duration // clock time of its last statement's end
+	began  time.Duration // clock time of the grant
+	late   bool          // LeaseTotal is over and a statement still runs
+}
+
+type txState int
+
+const (
+	txNew txState = iota
+	txQueued
+	txLive
+	txEnded
+)
+
+// call is one statement of an interactive transaction, for it to be run again.
+type call struct {
+	sql    string
+	args   []any
+	digest uint64
+}
+
+const (
+	// callsMax bounds what is recorded. A larger transaction is not run again:
+	// it is committed at once, and its neighbours may have to wait for it.
+	callsMax = 1 << 20
+	// txPatience is how long a batch waits for a client between two statements
+	// before it is committed without it: about the price of one more commit.
+	txPatience = 2 * time.Millisecond
+	// leaseCheck is how often a lease is looked at.
+	leaseCheck = 20 * time.Millisecond
+)
+
+// Begin starts an interactive transaction. It does not wait for the writer; the
+// first statement does.
+func (db *DB) Begin(ctx context.Context, opts *TxOptions) (*Tx, error) {
+	tx := &Tx{db: db, w: &db.writer}
+	if opts != nil && opts.ReadOnly {
+		r, err := db.readers.take(ctx)
+		if err != nil {
+			return nil, err
+		}
+		tx.reader, tx.state = r.handle(context.Background()), txLive
+		return tx, nil
+	}
+	if err := db.writer.check(ctx); err != nil {
+		return nil, err
+	}
+	tx.granted, tx.decided, tx.done = make(chan struct{}), make(chan struct{}), make(chan struct{})
+	return tx, nil
+}
+
+// Exec runs one statement to its end. Rows of RETURNING are in the result.
+func (tx *Tx) Exec(ctx context.Context, sql string, args ...any) (Result, error) {
+	if tx.reader != nil {
+		rows, err := tx.Query(ctx, sql, args...)
+		if err != nil {
+			return Result{}, err
+		}
+		defer rows.Close()
+		res := Result{Columns: rows.Columns()}
+		for rows.Next() {
+			res.Rows = append(res.Rows, rows.Values())
+		}
+		return res, rows.Err()
+	}
+	return tx.do(ctx, sql, args)
+}
+
+// Query runs one statement and returns its rows: streamed from the snapshot of a
+// read-only transaction, collected in memory from a writing one.
+func (tx *Tx) Query(ctx context.Context, sql string, args ...any) (*Rows, error) {
+	if tx.reader != nil {
+		return tx.stream(ctx, sql, args)
+	}
+	res, err := tx.do(ctx, sql, args)
+	if err != nil {
+		return nil, err
+	}
+	return &Rows{columns: res.Columns, values: res.Rows, result: res, at: -1}, nil
+}
+
+// do runs a statement on the writing connection.
+func (tx *Tx) do(ctx context.Context, sql string, args []any) (Result, error) {
+	if err := tx.acquire(ctx); err != nil {
+		return Result{}, err
+	}
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if tx.state != txLive {
+		return Result{}, tx.err
+	}
+	tx.handle.ctx = ctx
+	res, err := tx.handle.collect(sql, args)
+	tx.w.watch.end()
+	tx.record(sql, args, res, err)
+	tx.active = tx.db.clock.now()
+	switch {
+	case tx.late:
+		err = ErrLeaseExpired
+		tx.end(err)
+	case err != nil && tx.w.conn.LostTransaction():
+		tx.end(fmt.Errorf("%w: an earlier error has rolled it back: %w", ErrTxDone, err))
+	}
+	return res, err
+}
+
+// acquire waits for the writer, the first time.
+func (tx *Tx) acquire(ctx context.Context) error {
+	tx.mu.Lock()
+	if tx.state == txLive || tx.state == txEnded {
+		tx.mu.Unlock()
+		return nil
+	}
+	if tx.state == txQueued {
+		tx.mu.Unlock()
+		return errors.New("the interactive transaction is used by two goroutines at a time")
+	}
+	tx.state = txQueued
+	tx.mu.Unlock()
+	if tx.w.runner.Load() == goroutine() {
+		tx.finish(ErrNested)
+		return ErrNested
+	}
+	b, i, err := tx.w.q.enter(&request{ctx: ctx, inter: tx})
+	if err != nil {
+		tx.finish(err)
+		return err
+	}
+	select {
+	case <-tx.granted:
+	case <-ctx.Done():
+		if b.reqs[i].cancel() {
+			tx.finish(context.Cause(ctx))
+			return context.Cause(ctx)
+		}
+		<-tx.granted
+	}
+	return nil
+}
+
+// record keeps a statement to be run again.
+func (tx *Tx) record(sql string, args []any, res Result, err error) {
+	if tx.size > callsMax {
+		return
+	}
+	kept := append([]any(nil), args...)
+	tx.size += 64 + len(sql)
+	for i, a := range kept {
+		tx.size += 16
+		switch x := a.(type) {
+		case string:
+			tx.size += len(x)
+		case []byte:
+			tx.size += len(x)
+			kept[i] = append([]byte{}, x...)
+			if x == nil {
+				kept[i] = nil
+			}
+		}
+	}
+	if tx.size > callsMax {
+		tx.calls = nil
+		return
+	}
+	tx.calls = append(tx.calls, call{sql, kept, digest(res, err)})
+}
+
+// heavy reports whether the transaction was too large to be recorded.
+func (tx *Tx) heavy() bool { return tx.size > callsMax }
+
+// end makes a live transaction refuse further statements with err and wakes the
+// writer. tx.mu is held.
+func (tx *Tx) end(err error) {
+	tx.state, tx.err = txEnded, err
+	close(tx.decided)
+}
+
+// finish ends a transaction that the writer never had or no longer has.
+func (tx *Tx) finish(err error) {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if tx.state != txEnded {
+		tx.state, tx.err = txEnded, err
+	}
+	tx.settled(err)
+}
+
+// settled makes the outcome known. Only the first call counts.
+func (tx *Tx) settled(err error) {
+	select {
+	case <-tx.done:
+	default:
+		tx.outcome = err
+		close(tx.done)
+	}
+}
+
+// Commit makes the transaction durable. An error means that it is not, unless
+// it is [ErrCommitUnknown].
+func (tx *Tx) Commit(ctx context.Context) error {
+	if tx.reader != nil {
+		return tx.closeReader()
+	}
+	tx.mu.Lock()
+	switch tx.state {
+	case txNew:
+		tx.state, tx.err = txEnded, ErrTxDone
+		tx.mu.Unlock()
+		return nil
+	case txLive:
+		tx.commit = true
+		tx.end(ErrTxDone)
+		tx.mu.Unlock()
+	default:
+		defer tx.mu.Unlock()
+		return tx.err
+	}
+	select {
+	case <-tx.done:
+		return tx.outcome
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrCommitUnknown, context.Cause(ctx))
+	}
+}
+
+// Rollback undoes the transaction; after it ended it does nothing and returns
+// [ErrTxDone].
+func (tx *Tx) Rollback() error {
+	if tx.reader != nil {
+		return tx.closeReader()
+	}
+	tx.mu.Lock()
+	state, err := tx.state, tx.err
+	switch state {
+	case txNew:
+		tx.state, tx.err = txEnded, ErrTxDone
+	case txLive:
+		tx.end(ErrTxDone)
+	}
+	tx.mu.Unlock()
+	switch state {
+	case txNew:
+		return nil
+	case txLive:
+		<-tx.done
+		return nil
+	}
+	return err
+}
+
+// interact is the writer's side: it lends the connection to a client.
+func (w *writer) interact(r *request) {
+	tx := r.inter
+	if err := w.lend(r); err != nil {
+		w.settle(r, err)
+		tx.finish(err)
+		close(tx.granted)
+		return
+	}
+	close(tx.granted)
+	t := time.NewTimer(txPatience)
+	defer t.Stop()
+	for {
+		select {
+		case <-tx.decided:
+			w.conclude(r)
+			return
+		case <-t.C:
+			t.Reset(w.press(r))
+		}
+	}
+}
+
+// lend opens a savepoint of its own for the transaction and makes it live.
+func (w *writer) lend(r *request) error {
+	tx := r.inter
+	if err := w.begin(); err != nil {
+		return err
+	}
+	w.endGroup()
+	wrote := w.dirty
+	if err := w.save(); err != nil {
+		return err
+	}
+	w.dirty = wrote
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	tx.handle = w.handle(r)
+	now := w.db.clock.now()
+	tx.state, tx.active, tx.began = txLive, now, now
+	return nil
+}
+
+// press looks after the leases of a live transaction and says when to look next.
+func (w *writer) press(r *request) time.Duration {
+	tx := r.inter
+	now := w.db.clock.now()
+	if !tx.mu.TryLock() { // a statement runs
+		return w.pressBusy(tx, now)
+	}
+	defer tx.mu.Unlock()
+	if tx.state != txLive {
+		return leaseCheck
+	}
+	o := &w.db.opts
+	lease := o.LeaseIdle
+	if w.q.contended.Load() > 0 || w.db.closing.Load() {
+		lease = o.LeaseContended
+	}
+	switch idle := now - tx.active; {
+	case idle >= lease || now-tx.began >= o.LeaseTotal:
+		tx.end(ErrLeaseExpired)
+	case w.hasCompany() && idle >= txPatience && !tx.heavy():
+		w.setAside(r)
+	case w.hasCompany():
+		return txPatience
+	}
+	return leaseCheck
+}
+
+// pressBusy interrupts a statement that runs beyond LeaseTotal.
+func (w *writer) pressBusy(tx *Tx, now time.Duration) time.Duration {
+	if now-tx.began < w.db.opts.LeaseTotal { // began is written once, before the grant
+		return leaseCheck
+	}
+	w.conn.Interrupt()
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if tx.state == txLive {
+		tx.end(ErrLeaseExpired)
+	}
+	return leaseCheck
+}
+
+// hasCompany reports whether somebody waits for the open transaction to commit.
+func (w *writer) hasCompany() bool {
+	for _, r := range w.open {
+		if !r.settled || r.err != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// setAside commits a live transaction's neighbours without it, and brings it
+// back behind them. tx.mu is held, so its client notices nothing but the time.
+func (w *writer) setAside(r *request) {
+	tx := r.inter
+	w.conn.CloseCursors()
+	w.rewind()
+	w.commit()
+	err := w.begin()
+	if err == nil {
+		err = w.rerun(r)
+	}
+	if err != nil {
+		tx.end(err)
+	}
+}
+
+// rerun runs the recorded statements again in a savepoint of their own, and
+// compares what they return.
+func (w *writer) rerun(r *request) error {
+	tx := r.inter
+	if tx.heavy() {
+		return ErrConflict
+	}
+	w.endGroup()
+	if err := w.save(); err != nil {
+		return err
+	}
+	tx.handle = w.handle(r)
+	for _, c := range tx.calls {
+		tx.handle.ctx = context.Background()
+		res, err := tx.handle.collect(c.sql, c.args)
+		if digest(res, err) != c.digest {
+			return ErrConflict
+		}
+	}
+	return nil
+}
+
+// conclude does what the client, or the end of a lease, decided.
+func (w *writer) conclude(r *request) {
+	tx := r.inter
+	tx.mu.Lock()
+	commit, why := tx.commit, tx.err
+	tx.mu.Unlock()
+	r.err = nil
+	if !commit {
+		r.err = why
+	}
+	switch tx.handle.end(r) {
+	case kept:
+		w.endGroup()
+		w.open = append(w.open, r)
+		if tx.heavy() {
+			w.commit()
+		}
+		return
+	case lost:
+		w.bringBack()
+	default:
+		if w.inTx && w.group >= 0 {
+			w.rewind()
+		}
+	}
+	w.settle(r, r.err)
+	tx.settled(r.err)
+}
+
+// bringBack runs again what was lost with the transaction.
+func (w *writer) bringBack() {
+	again := append([]*request(nil), w.open...)
+	w.open, w.group, w.inTx, w.dirty = w.open[:0], -1, false, false
+	w.db.stats.reruns.Add(1)
+	w.redo(again)
+}
+
+// replay runs an interactive transaction again that had ended with a commit.
+func (w *writer) replay(r *request) {
+	err := w.begin()
+	if err == nil {
+		err = w.rerun(r)
+	}
+	if err == nil {
+		r.err = nil
+		if v := r.inter.handle.end(r); v == kept {
+			w.endGroup()
+			w.open = append(w.open, r)
+			return
+		}
+		err = ErrConflict
+	}
+	if w.inTx && w.group >= 0 {
+		w.rewind()
+	}
+	w.settle(r, err)
+}
+
+// Describe says what a statement is without running it, as the transaction sees
+// the schema.
+func (tx *Tx) Describe(ctx context.Context, sql string) (Description, error) {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if tx.state == txLive && tx.reader == nil {
+		return describe(tx.w.conn, sql)
+	}
+	if tx.state == txEnded {
+		return Description{}, tx.err
+	}
+	if tx.reader != nil {
+		return describe(tx.reader.r.conn, sql)
+	}
+	return tx.db.Describe(ctx, sql)
+}
+
+// stream starts a query of a read-only transaction.
+func (tx *Tx) stream(ctx context.Context, sql string, args []any) (*Rows, error) {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if tx.state == txEnded {
+		return nil, ErrTxDone
+	}
+	tx.reader.r.watch.end()
+	tx.reader.ctx = ctx
+	s, err := tx.reader.prepare(sql)
+	if err != nil {
+		return nil, err
+	}
+	tx.reader.r.watch.begin(ctx)
+	live, err := s.Rows(args...)
+	if err != nil {
+		return nil, tx.reader.failed(err)
+	}
+	return &Rows{tx: tx, live: live, columns: append([]sqlite.Column(nil), live.Columns()...)}, nil
+}
+
+// closeReader ends a read-only transaction.
+func (tx *Tx) closeReader() error {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if tx.state == txEnded {
+		return ErrTxDone
+	}
+	tx.state, tx.err = txEnded, ErrTxDone
+	tx.reader.end()
+	return nil
+}

@@ -1,0 +1,191 @@
+package nearlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/nearlite/nearlite/sqlite"
+)
+
+// The checkpointer keeps the WAL short without anybody waiting for it.
+//
+// SQLite starts a WAL again by itself, in the first write after a moment when
+// all of it was copied back (backfilled) and no reader depends on it. Readers
+// that keep their snapshots, as ours do, make that moment never come; a
+// checkpoint that forces it stops commits for 100 ms and more, most of it
+// flushing the database file. So the work is divided:
+//
+//  1. In the background, on a connection of its own, while commits go on:
+//     passive checkpoints, each followed by a flush of the database file, which
+//     a passive checkpoint beside a busy writer otherwise leaves to the last.
+//  2. When the WAL is above its limit and little is left to copy, the writer is
+//     asked to finish between two batches: it raises the readers' gate (from
+//     then on they drop their snapshots as soon as they can), waits a few
+//     milliseconds for them, and copies the rest. What begins now reads the
+//     database file and is not in the way.
+//  3. The next commit starts the WAL again, in place: the file is not truncated,
+//     since writing over allocated blocks is faster. Then the gate comes down.
+//
+// A reader that is in the way longer is waited for in vain: the attempt is made
+// again later, and the WAL grows meanwhile. MaxWALBytes bounds that.
+type checkpointer struct {
+	db   *DB
+	conn *sqlite.Conn
+	kick chan struct{} // capacity 1
+
+	walBytes  atomic.Int64 // size of the WAL's valid part
+	finishing atomic.Bool  // step 2 is queued
+	retryAt   atomic.Int64 // clock time before which step 2 is not tried again
+}
+
+const (
+	// finishWait bounds how long the writer waits for readers in step 2.
+	finishWait = 5 * time.Millisecond
+	// finishRetry is how long it is left alone when they did not come.
+	finishRetry = time.Second
+	// finishLag is how many bytes may be left to copy when the writer is asked.
+	finishLag = 8 << 20
+	// passes bounds the rounds of step 1 before step 2 is tried all the same.
+	passes = 5
+)
+
+// afterCommit looks at the WAL and sets the checkpointer to work when it has grown.
+func (w *writer) afterCommit() {
+	if w.gated {
+		w.gated = false
+		w.db.readers.ungate()
+	}
+	h, copied, ok := w.conn.WAL()
+	if !ok {
+		return
+	}
+	w.db.positions.of(&h)
+	w.last = h
+	c := &w.db.checkpointer
+	bytes := w.db.frameBytes(h.MaxFrame())
+	c.walBytes.Store(bytes)
+	limit := w.db.opts.CheckpointBytes
+	if bytes-w.db.frameBytes(copied) > limit/4 || bytes > limit {
+		c.wake()
+	}
+}
+
+func (c *checkpointer) wake() {
+	select {
+	case c.kick <- struct{}{}:
+	default:
+	}
+}
+
+// frameBytes returns the size of n frames of the WAL.
+func (db *DB) frameBytes(n uint32) int64 { return int64(n) * int64(db.pageSize+24) }
+
+// run is the checkpointer's goroutine.
+func (c *checkpointer) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.kick:
+		}
+		if err := c.round(ctx); err != nil && ctx.Err() == nil {
+			c.db.opts.Logger.Error("checkpoint", "db", c.db.path, "err", err)
+			c.pause(ctx, finishRetry)
+		}
+	}
+}
+
+func (c *checkpointer) pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// round does step 1, and asks for step 2 when it is time.
+func (c *checkpointer) round(ctx context.Context) error {
+	limit := c.db.opts.CheckpointBytes
+	for pass := 0; pass < passes && ctx.Err() == nil; pass++ {
+		h, copied, ok := c.conn.WAL()
+		lag := c.db.frameBytes(h.MaxFrame() - min(copied, h.MaxFrame()))
+		total := c.db.frameBytes(h.MaxFrame())
+		switch {
+		case !ok || total <= limit && lag <= limit/4:
+			return nil
+		case total > limit && lag <= min(finishLag, limit/4):
+			c.askToFinish()
+			return nil
+		}
+		if err := c.copyBack(); err != nil {
+			return err
+		}
+	}
+	if h, _, _ := c.conn.WAL(); c.db.frameBytes(h.MaxFrame()) > limit {
+		c.askToFinish()
+	}
+	return nil
+}
+
+// copyBack is one passive checkpoint and a flush of the database file.
+func (c *checkpointer) copyBack() error {
+	c.db.readers.dropAll()
+	if _, _, err := c.conn.Checkpoint(sqlite.CheckpointPassive); err != nil && !errors.Is(err, sqlite.CodeBusy) {
+		return fmt.Errorf("copy back: %w", err)
+	}
+	return c.conn.SyncDatabase()
+}
+
+// askToFinish queues step 2 for the writer.
+func (c *checkpointer) askToFinish() {
+	if int64(c.db.clock.now()) < c.retryAt.Load() || !c.finishing.CompareAndSwap(false, true) {
+		return
+	}
+	go func() {
+		defer c.finishing.Store(false)
+		err := c.db.write(&request{ctx: c.db.ctx, excl: &exclusive{engine: (*writer).finishCheckpoint}})
+		if err != nil && c.db.ctx.Err() == nil && !errors.Is(err, ErrClosed) {
+			c.db.opts.Logger.Error("finish checkpoint", "db", c.db.path, "err", err)
+		}
+	}()
+}
+
+// finishCheckpoint is step 2, run by the writer between two batches.
+func (w *writer) finishCheckpoint() error {
+	from := time.Now()
+	c := &w.db.checkpointer
+	if !w.gated {
+		w.gated = true
+		w.db.readers.gate()
+	}
+	for w.db.readers.stragglers() > 0 && time.Since(from) < finishWait {
+		time.Sleep(50 * time.Microsecond)
+	}
+	w.conn.BusyPoll(finishWait)
+	frames, copied, err := w.conn.Checkpoint(sqlite.CheckpointFull)
+	w.conn.BusyPoll(0)
+	if err != nil && !errors.Is(err, sqlite.CodeBusy) {
+		return fmt.Errorf("finish checkpoint: %w", err)
+	}
+	if err != nil || copied < frames { // a reader is in the way
+		c.retryAt.Store(int64(w.db.clock.now() + finishRetry))
+	}
+	if w.q.contended.Load() == 0 { // no commit will follow soon
+		w.gated = false
+		w.db.readers.ungate()
+	}
+	w.db.stats.checkpoint(time.Since(from))
+	return nil
+}
+
+// Checkpoint copies the whole WAL back into the database file and flushes it,
+// waiting for readers no longer than a few milliseconds. The engine does that by
+// itself when the WAL has grown; call it to leave a complete file behind, for
+// example before measuring or copying it.
+func (db *DB) Checkpoint(ctx context.Context) error {
+	return db.write(&request{ctx: ctx, excl: &exclusive{engine: (*writer).finishCheckpoint}})
+}

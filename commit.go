@@ -1,0 +1,166 @@
+package nearlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nearlite/nearlite/sqlite"
+)
+
+// commit ends the batch: it makes the open transaction durable and answers
+// everybody in it. BEFORE an answer, COMMIT has returned; a caller never learns
+// of a success that a crash could take back.
+func (w *writer) commit() {
+	if len(w.open) == 0 && !w.inTx {
+		return
+	}
+	if w.inTx {
+		err := w.seal()
+		for _, r := range w.open {
+			if !r.settled {
+				r.err = err
+			}
+		}
+		if err == nil {
+			w.db.stats.commits.Add(1)
+		}
+		w.inTx, w.dirty, w.group = false, false, -1
+		w.afterCommit()
+	}
+	w.db.stats.transactions.Add(uint64(len(w.open)))
+	w.answer()
+}
+
+// seal commits the open transaction, the log's word first.
+func (w *writer) seal() error {
+	w.endGroup()
+	w.announceBarrier()
+	if w.db.opts.Log != nil && w.dirty {
+		if err := w.append(); err != nil {
+			return err
+		}
+	}
+	_, err := w.sql.commit.Exec()
+	for try := 0; errors.Is(err, sqlite.CodeBusy) && !w.conn.AutoCommit() && try < 10; try++ {
+		w.conn.CloseCursors() // an unfinished statement of ours; nothing foreign can refuse a COMMIT
+		_, err = w.sql.commit.Exec()
+	}
+	if err == nil {
+		w.fullAt = time.Time{}
+		return nil
+	}
+	w.rollback()
+	switch {
+	case w.db.opts.Log != nil && w.dirty:
+		return w.poison(fmt.Errorf("commit what the log already holds: %w", err))
+	case diskFull(err):
+		w.fullAt = time.Now()
+		return fmt.Errorf("commit: %w: %w", ErrDiskFull, err)
+	case errors.Is(err, sqlite.CodeIOErr):
+		return w.resolve(err)
+	}
+	return w.db.explain("commit", err)
+}
+
+// append offers the batch to the log and rolls back unless it was taken.
+func (w *writer) append() error {
+	e := Entry{TXID: w.txid + 1, Prev: w.db.Position(), Transactions: len(w.open)}
+	err := w.db.opts.Log.Append(context.WithoutCancel(w.db.ctx), e)
+	switch {
+	case err == nil:
+		w.txid = e.TXID
+		return nil
+	case errors.Is(err, ErrNotCommitted):
+		w.rollback()
+		return fmt.Errorf("append entry %d to the log: %w", e.TXID, err)
+	}
+	w.rollback()
+	return w.poison(fmt.Errorf("append entry %d to the log: %w", e.TXID, err))
+}
+
+// resolve finds out what became of a commit whose write or sync failed. SQLite
+// has rolled it back, but its frames may lie in the WAL, complete, and a crash
+// now would bring them to life. A small commit over the same place settles it:
+// after that they are certainly gone.
+func (w *writer) resolve(cause error) error {
+	version := w.conn.QueryRow("PRAGMA user_version")
+	if version.Err() == nil {
+		if err := w.conn.Exec(fmt.Sprintf("PRAGMA user_version = %d", version.Int64(0))); err == nil {
+			return w.db.explain("commit", cause)
+		}
+	}
+	return w.poison(cause)
+}
+
+// poison stops the writer for good: what it would write next could contradict a
+// commit whose outcome nobody knows.
+func (w *writer) poison(cause error) error {
+	err := fmt.Errorf("%s: %w (it failed with: %v)", w.db.path, ErrPoisoned, cause)
+	w.poisoned.Store(&err)
+	w.db.opts.Logger.Error("the outcome of a commit is unknown; the database refuses writes until it is opened again", "db", w.db.path, "err", cause)
+	return fmt.Errorf("commit: %w: %w", ErrCommitUnknown, cause)
+}
+
+// announceBarrier lets callers whose contexts have ended know that the outcome
+// is out of their hands.
+func (w *writer) announceBarrier() {
+	left := len(w.open) + w.next
+	for _, b := range w.blocks {
+		if left <= 0 {
+			return
+		}
+		b.barrier.Store(int32(min(left, b.n)))
+		if b.impatient.Load() {
+			b.signal(false)
+		}
+		left -= b.n
+	}
+}
+
+// answer wakes the callers of all open requests, in order. A few are woken at
+// once; many by another goroutine, while the writer goes on.
+func (w *writer) answer() {
+	for _, r := range w.open {
+		if r.inter != nil {
+			r.inter.settled(r.err)
+		}
+	}
+	left := len(w.open)
+	clear(w.open)
+	w.open = w.open[:0]
+	full := 0
+	for _, b := range w.blocks {
+		n := min(left, b.n-w.next)
+		w.next += n
+		left -= n
+		b.done.Store(int32(w.next))
+		if w.next < b.n {
+			if n > 0 {
+				b.signal(false)
+			}
+			break
+		}
+		full++
+		w.next = 0
+	}
+	done := w.blocks[:full]
+	if full <= 2 {
+		for _, b := range done {
+			b.signal(true)
+		}
+	} else {
+		w.waking <- append([]*block(nil), done...)
+	}
+	w.blocks = w.blocks[full:]
+}
+
+// wakeUp is the goroutine that wakes the callers of large batches.
+func (w *writer) wakeUp() {
+	for blocks := range w.waking {
+		for _, b := range blocks {
+			b.signal(true)
+		}
+	}
+}

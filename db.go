@@ -1,0 +1,345 @@
+package nearlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/nearlite/nearlite/sqlite"
+)
+
+// A DB is an open database. Its methods are safe for concurrent use.
+//
+// Whoever opens it owns four kinds of goroutines until Close: the writer, the
+// one that wakes the writer's callers, the checkpointer and the clock.
+type DB struct {
+	path     string
+	opts     Options
+	pageSize int
+	mmap     int64  // bytes each reader maps
+	tempDir  string // of a ":memory:" database
+
+	ctx     context.Context // ends when Close begins to stop the background
+	stop    context.CancelFunc
+	closing atomic.Bool
+	written chan struct{} // closed when the writer's goroutine has ended
+	tasks   sync.WaitGroup
+
+	writer       writer
+	readers      readers
+	checkpointer checkpointer
+	clock        clock
+	positions    positions
+	stats        counters
+	trimmed      time.Duration // clock time at which idle readers were last closed
+}
+
+// Open opens the database at path, creating it unless Options say otherwise, and
+// switches it to WAL mode. The path ":memory:" stands for a private temporary
+// file that Close removes. ctx bounds the opening only.
+func Open(ctx context.Context, path string, opts *Options) (*DB, error) {
+	o, err := opts.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	db := &DB{path: path, opts: o, written: make(chan struct{})}
+	db.ctx, db.stop = context.WithCancel(context.WithoutCancel(ctx))
+	for _, step := range []func(context.Context) error{
+		db.locate, db.openCheckpointer, db.openWriter, db.chooseMapping, db.openReaders, db.askLog,
+	} {
+		if err = ctx.Err(); err == nil {
+			err = step(ctx)
+		}
+		if err != nil {
+			db.stop()
+			db.release()
+			return nil, err
+		}
+	}
+	db.start()
+	return db, nil
+}
+
+// Path returns the path the database was opened with; of ":memory:", the
+// temporary file's.
+func (db *DB) Path() string { return db.path }
+
+// locate checks the path before SQLite does, whose errors do not say what to do.
+func (db *DB) locate(context.Context) error {
+	if db.path == ":memory:" {
+		dir, err := os.MkdirTemp("", "nearlite-")
+		if err != nil {
+			return fmt.Errorf("open :memory:: %w", err)
+		}
+		db.tempDir, db.path = dir, filepath.Join(dir, "memory.db")
+		return nil
+	}
+	info, err := os.Stat(db.path)
+	switch {
+	case err == nil && info.IsDir():
+		return fmt.Errorf("open %s: it is a directory; name a file in it", db.path)
+	case errors.Is(err, os.ErrNotExist) && (db.opts.MustExist || db.opts.ReadOnly):
+		return fmt.Errorf("open %s: %w", db.path, os.ErrNotExist)
+	case errors.Is(err, os.ErrNotExist):
+		if _, derr := os.Stat(filepath.Dir(db.path)); derr != nil {
+			return fmt.Errorf("open %s: the directory does not exist, create it first: %w", db.path, derr)
+		}
+	case err != nil:
+		return fmt.Errorf("open: %w", err)
+	}
+	return nil
+}
+
+// connect opens a connection with the settings that all of them share.
+func (db *DB) connect(flags sqlite.OpenFlags, pragmas ...string) (*sqlite.Conn, error) {
+	c, err := sqlite.Open(db.path, flags, db.opts.VFS)
+	if err != nil {
+		return nil, db.explain("", err)
+	}
+	c.BusyTimeout(db.opts.BusyTimeout)
+	c.AutoCheckpoint(0)
+	if !db.opts.NoForeignKeys {
+		pragmas = append(pragmas, "foreign_keys = 1")
+	}
+	for _, p := range pragmas {
+		if err := c.Exec("PRAGMA " + p); err != nil {
+			c.Close()
+			return nil, db.explain("set "+p, err)
+		}
+	}
+	if f := db.opts.OnConnect; f != nil {
+		if err := f(c); err != nil {
+			c.Close()
+			return nil, fmt.Errorf("open %s: OnConnect: %w", db.path, err)
+		}
+	}
+	return c, nil
+}
+
+func (db *DB) writeFlags() sqlite.OpenFlags {
+	if db.opts.ReadOnly {
+		return sqlite.OpenReadOnly
+	}
+	return sqlite.OpenReadWrite | sqlite.OpenCreate
+}
+
+// openCheckpointer opens the connection that makes a new file a database, and
+// any database one in WAL mode. It stays open to the end, so that closing any
+// other never is the last close, which would copy back and delete the WAL.
+func (db *DB) openCheckpointer(context.Context) error {
+	c, err := db.connect(db.writeFlags(), fmt.Sprintf("page_size = %d", db.opts.PageSize))
+	if err != nil {
+		return err
+	}
+	db.checkpointer = checkpointer{db: db, conn: c, kick: make(chan struct{}, 1)}
+	if err := db.toWAL(c); err != nil {
+		return err
+	}
+	row := c.QueryRow("PRAGMA page_size")
+	if row.Err() != nil {
+		return db.explain("", row.Err())
+	}
+	db.pageSize = row.Int(0)
+	// A checkpoint on a connection that has never read does nothing.
+	if err := ignoreNoRows(c.QueryRow("SELECT 1 FROM sqlite_schema").Err()); err != nil {
+		return db.explain("", err)
+	}
+	c.WAL() // find the wal-index now: Position looks there from any goroutine
+	return nil
+}
+
+// toWAL switches a database to WAL mode, for good.
+func (db *DB) toWAL(c *sqlite.Conn) error {
+	row := c.QueryRow("PRAGMA journal_mode")
+	if err := row.Err(); err != nil {
+		return db.explain("", err)
+	}
+	if db.opts.ReadOnly || row.Text(0) == "wal" {
+		return nil
+	}
+	row = c.QueryRow("PRAGMA journal_mode = WAL")
+	if err := row.Err(); err != nil {
+		return db.explain("switch to WAL mode", err)
+	}
+	if mode := row.Text(0); mode != "wal" {
+		return fmt.Errorf("open %s: it stays in journal mode %q: WAL mode needs shared memory, which this file or its file system does not allow", db.path, mode)
+	}
+	return nil
+}
+
+func ignoreNoRows(err error) error {
+	if errors.Is(err, ErrNoRows) {
+		return nil
+	}
+	return err
+}
+
+// connectWriter opens the one connection that writes.
+func (db *DB) connectWriter() (*sqlite.Conn, error) {
+	c, err := db.connect(db.writeFlags(),
+		"synchronous = "+db.opts.Durability.String(),
+		fmt.Sprintf("cache_size = %d", -(db.opts.CacheSize+1023)/1024))
+	if err != nil {
+		return nil, err
+	}
+	c.BusyTimeout(0) // the writer has a loop of its own
+	if err := c.QueryRow("SELECT 1 FROM sqlite_schema").Err(); ignoreNoRows(err) != nil {
+		c.Close()
+		return nil, db.explain("", err)
+	}
+	return c, nil
+}
+
+func (db *DB) openWriter(context.Context) error {
+	db.clock = clock{kick: make(chan struct{}, 1), start: time.Now()}
+	db.positions.id = newLogID()
+	w := &db.writer
+	w.db, w.group = db, -1
+	w.waking = make(chan []*block, 64)
+	w.q.max, w.q.inline, w.q.wake = db.opts.QueueMax, true, make(chan struct{}, 4)
+	if err := w.reopen(); err != nil {
+		return err
+	}
+	if h, _, ok := w.conn.WAL(); ok {
+		db.positions.of(&h)
+	}
+	return nil
+}
+
+// connectReader opens one more reader.
+func (db *DB) connectReader() (*sqlite.Conn, error) {
+	flags := sqlite.OpenReadWrite // a reader needs to write the wal-index
+	if db.opts.ReadOnly {
+		flags = sqlite.OpenReadOnly
+	}
+	c, err := db.connect(flags, "query_only = 1",
+		fmt.Sprintf("mmap_size = %d", db.mmap),
+		fmt.Sprintf("cache_size = %d", -(db.opts.ReaderCacheSize+1023)/1024))
+	if err != nil {
+		return nil, err
+	}
+	if err := c.HoldSnapshots(db.mmap > 0); err != nil {
+		c.Close()
+		return nil, db.explain("", err)
+	}
+	return c, nil
+}
+
+func (db *DB) openReaders(context.Context) error {
+	db.readers.db = db
+	db.readers.freed = make(chan struct{}, 1)
+	r, err := db.readers.open()
+	if err != nil {
+		return err
+	}
+	if err := r.conn.RefreshNow(); err != nil {
+		return db.explain("", err)
+	}
+	r.conn.DropSnapshot()
+	r.state.Store(idle)
+	return nil
+}
+
+func (db *DB) askLog(ctx context.Context) error {
+	if db.opts.Log == nil {
+		return nil
+	}
+	if _, err := db.opts.Log.Head(ctx); err != nil {
+		return fmt.Errorf("open %s: ask the log for its head: %w", db.path, err)
+	}
+	return nil
+}
+
+// start starts the goroutines.
+func (db *DB) start() {
+	db.tasks.Go(func() { db.writer.loop() })
+	db.tasks.Go(func() { db.writer.wakeUp() })
+	db.tasks.Go(func() { db.checkpointer.run(db.ctx) })
+	db.tasks.Go(func() { db.clock.run(db.ctx, db.look) })
+}
+
+// look is what the clock does at each tick; it reports activity.
+func (db *DB) look(now time.Duration) bool {
+	active := db.readers.look(now, db.checkpointer.walBytes.Load())
+	db.writer.watch.look(db.writer.interruptRead)
+	if now-db.trimmed > time.Second {
+		db.trimmed = now
+		db.readers.trim(now)
+		if db.checkpointer.walBytes.Load() > db.opts.CheckpointBytes {
+			db.checkpointer.wake() // it had to wait for a reader
+		}
+	}
+	return active || db.writer.q.contended.Load() > 0
+}
+
+// Close finishes the transactions that wait, refuses new ones with [ErrClosed],
+// interrupts reads, copies the WAL back and closes the files. Nothing that was
+// acknowledged is lost, whether Close is called or not.
+func (db *DB) Close() error {
+	if !db.closing.CompareAndSwap(false, true) {
+		return ErrClosed
+	}
+	db.writer.q.close()
+	<-db.written
+	db.stop()
+	close(db.writer.waking)
+	db.tasks.Wait()
+	return db.release()
+}
+
+// release closes what Open has opened so far.
+func (db *DB) release() error {
+	err := db.readers.close()
+	if db.writer.conn != nil {
+		db.writer.sql.finalize()
+		err = errors.Join(err, db.writer.conn.Close())
+	}
+	if c := db.checkpointer.conn; c != nil {
+		db.positions.end(c)
+		err = errors.Join(err, c.Close()) // the last one: it copies the WAL back and deletes it
+	}
+	if db.tempDir != "" {
+		err = errors.Join(err, os.RemoveAll(db.tempDir))
+	}
+	if err != nil {
+		return fmt.Errorf("close %s: %w", db.path, err)
+	}
+	return nil
+}
+
+// explain says in an error of SQLite's what the user can do about it.
+func (db *DB) explain(verb string, err error) error {
+	if err == nil {
+		return nil
+	}
+	hint := ""
+	switch {
+	case errors.Is(err, sqlite.CodeNotADB):
+		hint = "it is not a SQLite database, or it is encrypted"
+	case errors.Is(err, sqlite.CodeCorrupt):
+		hint = "the file is damaged or was cut off: run nearlite check, and restore it from a backup"
+	case diskFull(err):
+		return fmt.Errorf("%s %s: %w: %w", verb, db.path, ErrDiskFull, err)
+	case errors.Is(err, sqlite.CodeReadOnly), errors.Is(err, syscall.EROFS), errors.Is(err, syscall.EACCES):
+		hint = "the file or its directory cannot be written: make both writable, or open with Options.ReadOnly"
+	case errors.Is(err, sqlite.CodeBusy):
+		hint = "another program holds a lock on it: end it, or raise Options.BusyTimeout"
+	case errors.Is(err, sqlite.CodeCantOpen):
+		hint = "check that the directory exists and both can be read and written"
+	}
+	text := strings.TrimSpace(verb + " " + db.path)
+	if hint == "" {
+		return fmt.Errorf("%s: %w", text, err)
+	}
+	return fmt.Errorf("%s: %s: %w", text, hint, err)
+}
+
+// Position returns the latest commit, by this or another process.
+func (db *DB) Position() Position { return db.positions.current(db.checkpointer.conn) }

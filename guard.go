@@ -1,0 +1,149 @@
+package nearlite
+
+import (
+	"strings"
+
+	"github.com/nearlite/nearlite/sqlite"
+)
+
+// A guard watches over the statements that closures and interactive transactions
+// run on the one writing connection, so that nothing reaches beyond its
+// transaction: no COMMIT that would take a neighbour along, no PRAGMA or ATTACH
+// that would stay for the next caller. It judges a statement once, when it is
+// prepared, by what SQLite's authorizer says the statement does, never by its text.
+type guard struct {
+	strict  bool  // a caller's statement is being prepared
+	refusal error // why it may not run
+	note    note
+}
+
+// note is what the engine must do before a statement runs; it hangs on the
+// prepared statement as its tag. Ordinary statements have none.
+type note struct {
+	save        string // BEGIN, RELEASE or ROLLBACK of the savepoint called name
+	name        string
+	readsRowID  bool // calls last_insert_rowid()
+	readsCount  bool // calls changes()
+	defersKeys  bool // is PRAGMA defer_foreign_keys = …
+	somethingOn bool
+}
+
+// install puts the guard in front of a connection.
+func (g *guard) install(c *sqlite.Conn) { c.SetAuthorizer(g.judge) }
+
+// prepare returns a caller's statement, or the error that names what to use instead.
+func (g *guard) prepare(c *sqlite.Conn, sql string) (*sqlite.Stmt, error) {
+	g.strict, g.refusal, g.note = true, nil, note{}
+	s, err := c.Prepare(sql)
+	g.strict = false
+	if g.refusal != nil {
+		return nil, g.refusal
+	}
+	if err != nil {
+		return nil, err
+	}
+	if g.note.somethingOn && s.Tag() == nil {
+		n := g.note
+		s.SetTag(&n)
+	}
+	return s, nil
+}
+
+// pragmas that a transaction may run, with or without an argument.
+var allowedPragmas = map[string]bool{
+	"table_info": true, "table_xinfo": true, "table_list": true, "index_list": true, "index_info": true,
+	"index_xinfo": true, "foreign_key_list": true, "foreign_key_check": true, "database_list": true,
+	"collation_list": true, "function_list": true, "module_list": true, "pragma_list": true,
+	"compile_options": true, "integrity_check": true, "quick_check": true, "user_version": true,
+	"application_id": true, "defer_foreign_keys": true,
+}
+
+// actingPragmas do something even without an argument.
+var actingPragmas = map[string]bool{
+	"wal_checkpoint": true, "incremental_vacuum": true, "shrink_memory": true, "optimize": true,
+}
+
+// judge is the authorizer.
+func (g *guard) judge(a sqlite.Action) sqlite.Decision {
+	if !g.strict {
+		return sqlite.Allow
+	}
+	switch a.Op {
+	case sqlite.OpTransaction:
+		return g.refuse(a.A+" would end or begin the transactions of others too", "return from the closure (nil commits, an error rolls back), call Commit or Rollback of an interactive transaction, or nest with SAVEPOINT")
+	case sqlite.OpAttach, sqlite.OpDetach:
+		return g.refuse("an attached database would stay for all callers", "use DB.Exclusive")
+	case sqlite.OpCreateTempTable, sqlite.OpCreateTempView, sqlite.OpCreateTempTrigger, sqlite.OpCreateTempIndex:
+		return g.refuse("a temporary "+tempNames[a.Op]+" would stay for all callers and could shadow theirs", "use an ordinary table, a common table expression, or DB.Exclusive")
+	case sqlite.OpPragma:
+		return g.pragma(strings.ToLower(a.A), a.B)
+	case sqlite.OpSavepoint:
+		if strings.HasPrefix(strings.ToLower(a.B), "nearlite:") {
+			return g.refuse("savepoint names that begin with nearlite: are the engine's", "choose another name")
+		}
+		g.note.save, g.note.name, g.note.somethingOn = a.A, a.B, true
+	case sqlite.OpFunction:
+		switch strings.ToLower(a.B) {
+		case "last_insert_rowid":
+			g.note.readsRowID, g.note.somethingOn = true, true
+		case "changes":
+			g.note.readsCount, g.note.somethingOn = true, true
+		}
+	}
+	return sqlite.Allow
+}
+
+var tempNames = map[sqlite.Op]string{
+	sqlite.OpCreateTempTable: "table", sqlite.OpCreateTempView: "view",
+	sqlite.OpCreateTempTrigger: "trigger", sqlite.OpCreateTempIndex: "index",
+}
+
+func (g *guard) pragma(name, arg string) sqlite.Decision {
+	switch {
+	case name == "defer_foreign_keys" && arg != "":
+		g.note.defersKeys, g.note.somethingOn = true, true
+	case allowedPragmas[name]:
+	case arg != "" || actingPragmas[name]:
+		return g.refuse("PRAGMA "+name+" reaches beyond the transaction", "use DB.Exclusive, or the database's Options for settings of every connection")
+	}
+	return sqlite.Allow
+}
+
+func (g *guard) refuse(what, instead string) sqlite.Decision {
+	if g.refusal == nil {
+		g.refusal = refused(what, instead)
+	}
+	return sqlite.Deny
+}
+
+// before does what must precede a statement with this note.
+func (n *note) before(tx *WriteTx) error {
+	w := tx.w
+	switch n.save {
+	case "BEGIN":
+		tx.wrote = true // what follows can be rolled back by half
+		if err := w.save(); err != nil {
+			return err
+		}
+		tx.saves = append(tx.saves, n.name)
+	case "RELEASE":
+		for i := len(tx.saves) - 1; i >= 0; i-- {
+			if strings.EqualFold(tx.saves[i], n.name) {
+				tx.saves = tx.saves[:i]
+				break
+			}
+		}
+	}
+	tx.deferred = tx.deferred || n.defersKeys
+	if tx.inserted {
+		return nil
+	}
+	// The functions would tell of another caller's rows.
+	if n.readsRowID {
+		w.conn.SetLastInsertRowID(0)
+	}
+	if n.readsCount {
+		return w.conn.Exec(`CREATE TEMP TABLE IF NOT EXISTS "nearlite:zero"(x); DELETE FROM temp."nearlite:zero" WHERE 0`)
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package nearlite
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nearlite/nearlite/sqlite"
+)
+
+// Durability says what a commit has survived before it is acknowledged.
+type Durability int
+
+const (
+	// Full acknowledges a commit after the WAL was flushed to the disk: it
+	// survives a power cut. It is the default.
+	Full Durability = iota
+	// Normal acknowledges a commit after it was written to the WAL: it survives
+	// a killed process, and a power cut may take the last commits, never the
+	// database.
+	Normal
+)
+
+// String returns "full" or "normal".
+func (d Durability) String() string {
+	if d == Normal {
+		return "normal"
+	}
+	return "full"
+}
+
+// Options of a database. The zero value of each field is the default it names;
+// a nil *Options is all defaults.
+type Options struct {
+	// Durability of every commit; Full.
+	Durability Durability
+	// ReadOnly opens the file for reading only: Update and its like return [ErrReadOnly].
+	ReadOnly bool
+	// MustExist makes Open fail instead of creating a missing file.
+	MustExist bool
+	// PageSize of a new database in bytes, a power of two from 512 to 65536; 4096.
+	// An existing database keeps its own.
+	PageSize int
+	// CacheSize is the page cache of the writing connection in bytes; 64 MiB.
+	CacheSize int64
+	// ReaderCacheSize is the page cache of one reader in bytes; 16 MiB. Only
+	// pages that are used take memory, and a mapped file needs no cache.
+	ReaderCacheSize int64
+	// MmapSize is how much of the file readers map into memory, in bytes. 0 maps
+	// the file while it is smaller than half of the memory this process may use;
+	// negative maps nothing.
+	MmapSize int64
+	// NoForeignKeys switches the enforcement of foreign keys off; it is on.
+	NoForeignKeys bool
+	// BusyTimeout is how long the writer waits for another process's write; 5 s.
+	BusyTimeout time.Duration
+	// QueueMax is how many transactions may wait for the writer; 200,000. One
+	// more fails with a [QueueFullError].
+	QueueMax int
+	// MaxReaders is how many snapshots may be open at a time; 512. A further View
+	// waits for one to end.
+	MaxReaders int
+	// MaxSnapshotAge is how long a View may keep its snapshot; 60 s. Then its
+	// queries fail with [ErrSnapshotExpired].
+	MaxSnapshotAge time.Duration
+	// MaxWALBytes is how large the WAL may grow because of a snapshot that is
+	// still in use; 1 GiB. Above it the oldest snapshots expire.
+	MaxWALBytes int64
+	// CheckpointBytes is the size from which the WAL is started again; 64 MiB.
+	CheckpointBytes int64
+	// MaxClosure is how long a closure may hold the writer before it is logged
+	// with its place in the code; 1 s.
+	MaxClosure time.Duration
+	// LeaseIdle, LeaseContended and LeaseTotal bound an interactive transaction
+	// that has the writer: how long its client may be idle when nobody waits
+	// (5 s), when somebody does (500 ms), and how long it may take in all (30 s).
+	LeaseIdle, LeaseContended, LeaseTotal time.Duration
+	// OnConnect is called with every connection before its first use, for
+	// example to register functions. It must be safe for concurrent use.
+	OnConnect func(*sqlite.Conn) error
+	// VFS is the name of SQLite's VFS to open files with; "" is the default one.
+	VFS string
+	// Logger receives what has no caller to return to; slog.Default().
+	Logger *slog.Logger
+	// Log decides what was committed; nil: the local file does.
+	Log Log
+}
+
+// withDefaults returns a copy with every zero field set, or says which is wrong.
+func (o *Options) withDefaults() (Options, error) {
+	var out Options
+	if o != nil {
+		out = *o
+	}
+	for _, d := range []struct {
+		field *time.Duration
+		def   time.Duration
+		name  string
+	}{
+		{&out.BusyTimeout, 5 * time.Second, "BusyTimeout"},
+		{&out.MaxSnapshotAge, time.Minute, "MaxSnapshotAge"},
+		{&out.MaxClosure, time.Second, "MaxClosure"},
+		{&out.LeaseIdle, 5 * time.Second, "LeaseIdle"},
+		{&out.LeaseContended, 500 * time.Millisecond, "LeaseContended"},
+		{&out.LeaseTotal, 30 * time.Second, "LeaseTotal"},
+	} {
+		if *d.field == 0 {
+			*d.field = d.def
+		}
+		if *d.field < 0 {
+			return out, fmt.Errorf("option %s is negative: %v", d.name, *d.field)
+		}
+	}
+	for _, n := range []struct {
+		field *int64
+		def   int64
+		name  string
+	}{
+		{&out.CacheSize, 64 << 20, "CacheSize"},
+		{&out.ReaderCacheSize, 16 << 20, "ReaderCacheSize"},
+		{&out.MaxWALBytes, 1 << 30, "MaxWALBytes"},
+		{&out.CheckpointBytes, 64 << 20, "CheckpointBytes"},
+	} {
+		if *n.field == 0 {
+			*n.field = n.def
+		}
+		if *n.field < 0 {
+			return out, fmt.Errorf("option %s is negative: %d", n.name, *n.field)
+		}
+	}
+	for _, n := range []struct {
+		field *int
+		def   int
+		name  string
+	}{{&out.QueueMax, 200_000, "QueueMax"}, {&out.MaxReaders, 512, "MaxReaders"}, {&out.PageSize, 4096, "PageSize"}} {
+		if *n.field == 0 {
+			*n.field = n.def
+		}
+		if *n.field < 0 {
+			return out, fmt.Errorf("option %s is negative: %d", n.name, *n.field)
+		}
+	}
+	if p := out.PageSize; p < 512 || p > 65536 || p&(p-1) != 0 {
+		return out, fmt.Errorf("option PageSize: %d is not a power of two from 512 to 65536", p)
+	}
+	if out.Durability != Full && out.Durability != Normal {
+		return out, fmt.Errorf("option Durability: %d is neither Full nor Normal", out.Durability)
+	}
+	if out.Logger == nil {
+		out.Logger = slog.Default()
+	}
+	return out, nil
+}

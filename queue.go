@@ -1,0 +1,207 @@
+package nearlite
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+// A request is one transaction on its way through the writer: a closure, a list
+// of statements, an interactive transaction, or an exclusive use of the
+// connection. Exactly one of fn, batch, inter and excl is set.
+type request struct {
+	ctx   context.Context
+	fn    func(*WriteTx) error
+	batch *batch
+	inter *Tx
+	excl  *exclusive
+
+	state   atomic.Uint32 // waiting, then taken or cancelled; only if cancellable
+	settled bool          // err is final, whatever becomes of the batch
+	err     error         // what the caller gets; written before the block says it is done
+	escaped *escape       // a panic or Goexit of the closure, to be continued in the caller
+}
+
+const (
+	waiting uint32 = iota
+	taken
+	cancelled
+)
+
+// take claims the request for the writer; false: its caller has gone.
+func (r *request) take() bool {
+	return r.ctx.Done() == nil || r.state.Load() == taken || r.state.CompareAndSwap(waiting, taken)
+}
+
+// cancel takes the request back; false: the writer has it.
+func (r *request) cancel() bool { return r.state.CompareAndSwap(waiting, cancelled) }
+
+const blockLen = 64
+
+// A block is a run of requests that share their wake-up. Requests are finished
+// in order; done counts them, and whoever waits looks at it each time the
+// block's channel is closed. One close wakes all 64: waking callers one by one
+// costs more than their transactions.
+type block struct {
+	reqs [blockLen]request
+	n    int // requests in use; written under the queue's lock until the block is taken
+
+	done      atomic.Int32 // requests answered
+	barrier   atomic.Int32 // requests whose commit has begun
+	impatient atomic.Bool  // somebody's context has ended: signal the barrier
+	wake      atomic.Pointer[chan struct{}]
+}
+
+func newBlock() *block {
+	b := &block{}
+	ch := make(chan struct{})
+	b.wake.Store(&ch)
+	return b
+}
+
+// signal wakes everybody who waits on the block; last says that nobody will
+// have to wait again.
+func (b *block) signal(last bool) {
+	old := b.wake.Load()
+	if !last {
+		ch := make(chan struct{})
+		b.wake.Store(&ch)
+	}
+	close(*old)
+}
+
+// wait returns when the request at i is answered, or when its context ends and
+// there is nothing certain to wait for.
+func (b *block) wait(i int) error {
+	r := &b.reqs[i]
+	done := r.ctx.Done()
+	for {
+		wake := *b.wake.Load()
+		switch {
+		case int(b.done.Load()) > i:
+			return r.err
+		case done == nil && r.ctx.Done() != nil && int(b.barrier.Load()) > i:
+			return fmt.Errorf("%w: %w", ErrCommitUnknown, context.Cause(r.ctx))
+		case done == nil:
+			<-wake
+			continue
+		}
+		select {
+		case <-wake:
+		case <-done:
+			if r.cancel() {
+				return context.Cause(r.ctx)
+			}
+			// It runs: its statements see that the context has ended. Once its
+			// commit has begun nobody can tell; the writer signals that.
+			done = nil
+			b.impatient.Store(true)
+		}
+	}
+}
+
+// A queue holds the requests that wait for the writer, and says who the writer
+// is: the goroutine that set busy. That is usually the writer's own goroutine;
+// a caller who finds the database idle does the work itself, since handing a
+// single transaction to another goroutine and waiting for it would double its
+// price.
+type queue struct {
+	mu     sync.Mutex // protects the following
+	blocks []*block
+	depth  int // requests in blocks
+	max    int
+	busy   bool // somebody is the writer
+	inline bool // the last batch was a single transaction: callers may be the writer
+	closed bool
+
+	contended atomic.Int32  // depth, for those who only want to know
+	wake      chan struct{} // capacity 1: the writer goroutine has work
+}
+
+// enter either makes the caller the writer (block nil, err nil) or puts the
+// request at the end of the queue.
+func (q *queue) enter(r *request) (b *block, i int, err error) {
+	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		return nil, 0, ErrClosed
+	}
+	if !q.busy && q.inline && q.depth == 0 && r.inter == nil {
+		q.busy = true
+		q.mu.Unlock()
+		return nil, 0, nil
+	}
+	if q.depth >= q.max {
+		depth := q.depth
+		q.mu.Unlock()
+		return nil, 0, &QueueFullError{Depth: depth}
+	}
+	if n := len(q.blocks); n > 0 && q.blocks[n-1].n < blockLen {
+		b = q.blocks[n-1]
+	} else {
+		b = newBlock()
+		q.blocks = append(q.blocks, b)
+	}
+	i = b.n
+	slot := &b.reqs[i]
+	slot.ctx, slot.fn, slot.batch, slot.inter, slot.excl = r.ctx, r.fn, r.batch, r.inter, r.excl
+	b.n++
+	q.depth++
+	q.contended.Store(int32(q.depth))
+	start := !q.busy
+	q.busy = true
+	q.mu.Unlock()
+	if start {
+		q.wake <- struct{}{}
+	}
+	return b, i, nil
+}
+
+// take returns everything that waits, in order, into the given slice. When
+// there is nothing the taker is no longer the writer.
+func (q *queue) take(into []*block, last int) []*block {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.inline = last <= 1
+	if q.depth == 0 {
+		q.busy = false
+		return nil
+	}
+	into = append(into[:0], q.blocks...)
+	clear(q.blocks)
+	q.blocks = q.blocks[:0]
+	q.depth = 0
+	q.contended.Store(0)
+	return into
+}
+
+// leave ends a caller's turn as the writer.
+func (q *queue) leave() {
+	q.mu.Lock()
+	q.busy = q.depth > 0
+	start := q.busy
+	q.mu.Unlock()
+	if start {
+		q.wake <- struct{}{}
+	}
+}
+
+// drained reports whether the queue is closed and empty.
+func (q *queue) drained() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closed && q.depth == 0
+}
+
+// close refuses further requests. What waits is still done.
+func (q *queue) close() {
+	q.mu.Lock()
+	q.closed = true
+	start := !q.busy
+	q.busy = true
+	q.mu.Unlock()
+	if start {
+		q.wake <- struct{}{}
+	}
+}

@@ -1,0 +1,326 @@
+package nearlite
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nearlite/nearlite/sqlite"
+)
+
+// readers are the connections that View uses. Each keeps its snapshot between
+// uses: while nothing is committed the next View starts with no lock, no system
+// call and warm caches (see the essay in sqlite/snapshot.c).
+//
+// Rules:
+//
+//  1. One user at a time: idle -> busy is a compare-and-swap, made by whoever
+//     wants to use the connection or to take its snapshot away.
+//  2. A held snapshot keeps the WAL from starting again. The epoch says since
+//     when snapshots are unwelcome: a reader that was taken in an older epoch
+//     drops its snapshot when its View ends. While the epoch is odd, the gate is
+//     up: every reader drops at once (the checkpointer is about to finish).
+//  3. As many as run at a time, about GOMAXPROCS; more are opened only when
+//     those are held by Views that take their time, up to max. So a thousand
+//     goroutines share a few connections, and a slow download stops nobody.
+type readers struct {
+	db    *DB
+	epoch atomic.Uint64
+	hints [64]atomic.Pointer[reader] // by goroutine: the reader it used last
+
+	waiters atomic.Int32
+	freed   chan struct{} // somebody waits, and a reader became idle
+
+	mu     sync.Mutex // protects the following
+	opened int        // including those being opened
+	closed bool
+	all    atomic.Pointer[[]*reader] // replaced, never changed
+}
+
+// reader is one connection.
+type reader struct {
+	db    *DB
+	conn  *sqlite.Conn
+	state atomic.Uint32 // idle, busy or gone
+	taken atomic.Uint64 // when it was last taken; see stamp
+	watch watched
+	txs   []ReadTx // handles not used yet
+
+	suspect uint64 // the clock's: taken, when it was last found too old
+}
+
+const (
+	idle uint32 = iota
+	busy
+	gone
+)
+
+// patience is how long a View waits for a reader before one more is opened.
+const patience = time.Millisecond
+
+// readerIdle is after how long an idle reader beyond GOMAXPROCS is closed.
+const readerIdle = 10 * time.Second
+
+// take returns a reader for the caller's use.
+func (p *readers) take(ctx context.Context) (*reader, error) {
+	hint := &p.hints[goroutine()*0x9E3779B97F4A7C15>>58&63]
+	r := hint.Load()
+	if r == nil || !r.state.CompareAndSwap(idle, busy) {
+		var err error
+		if r, err = p.find(ctx); err != nil {
+			return nil, err
+		}
+		hint.Store(r)
+	}
+	r.taken.Store(stamp(p.epoch.Load(), p.db.clock.now()))
+	return r, nil
+}
+
+// stamp packs the epoch and the clock's time at which a reader was taken into
+// one word, since an atomic write is most of what taking it costs.
+func stamp(epoch uint64, at time.Duration) uint64 {
+	return uint64(at.Milliseconds())<<epochBits | epoch&(1<<epochBits-1)
+}
+
+const epochBits = 20
+
+// age returns how long ago the reader was taken.
+func (r *reader) age(now time.Duration) time.Duration {
+	return now - time.Duration(r.taken.Load()>>epochBits)*time.Millisecond
+}
+
+// takenIn reports whether the reader was taken in that epoch.
+func (r *reader) takenIn(epoch uint64) bool {
+	return (r.taken.Load()^epoch)&(1<<epochBits-1) == 0
+}
+
+// find looks for an idle reader, then opens or waits for one.
+func (p *readers) find(ctx context.Context) (*reader, error) {
+	for first := true; ; first = false {
+		if p.db.closing.Load() {
+			return nil, ErrClosed
+		}
+		for _, r := range p.list() {
+			if r.state.CompareAndSwap(idle, busy) {
+				return r, nil
+			}
+		}
+		if first && len(p.list()) >= runtime.GOMAXPROCS(0) {
+			if err := p.wait(ctx, patience); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		r, err := p.open()
+		if r != nil || err != nil {
+			return r, err
+		}
+		if err := p.wait(ctx, 100*patience); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (p *readers) list() []*reader {
+	if all := p.all.Load(); all != nil {
+		return *all
+	}
+	return nil
+}
+
+// wait returns when a reader became idle, or after d.
+func (p *readers) wait(ctx context.Context, d time.Duration) error {
+	p.waiters.Add(1)
+	defer p.waiters.Add(-1)
+	for _, r := range p.list() { // one may have become idle before we were counted
+		if r.state.Load() == idle {
+			return nil
+		}
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-p.freed:
+	case <-t.C:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-p.db.ctx.Done():
+		return ErrClosed
+	}
+	return nil
+}
+
+// open opens one more reader, already taken; nil when there are enough.
+func (p *readers) open() (*reader, error) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, ErrClosed
+	}
+	if p.opened >= p.db.opts.MaxReaders {
+		p.mu.Unlock()
+		return nil, nil
+	}
+	p.opened++
+	p.mu.Unlock()
+	conn, err := p.db.connectReader()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err == nil && p.closed {
+		conn.Close()
+		err = ErrClosed
+	}
+	if err != nil {
+		p.opened--
+		return nil, err
+	}
+	r := &reader{db: p.db, conn: conn}
+	r.state.Store(busy)
+	all := append(append([]*reader(nil), p.list()...), r)
+	p.all.Store(&all)
+	return r, nil
+}
+
+// give ends the use of a reader.
+func (p *readers) give(r *reader) {
+	cut := r.watch.end()
+	epoch := p.epoch.Load()
+	if r.conn.Revoked() {
+		r.conn.Restore()
+	}
+	if epoch&1 == 1 || cut || !r.takenIn(epoch) {
+		r.conn.DropSnapshot() // also clears an interrupt: nothing runs any more
+	}
+	r.state.Store(idle)
+	if p.waiters.Load() > 0 {
+		select {
+		case p.freed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// dropAll asks all readers off their snapshots: the idle ones now, the others
+// when their Views end. It returns how many are still busy.
+func (p *readers) dropAll() (left int) {
+	p.epoch.Add(2)
+	return p.dropIdle()
+}
+
+// gate asks all readers off and, until ungate, lets none keep a snapshot.
+func (p *readers) gate() (left int) {
+	p.epoch.Add(1)
+	return p.dropIdle()
+}
+
+func (p *readers) ungate() { p.epoch.Add(1) }
+
+func (p *readers) dropIdle() (left int) {
+	for _, r := range p.list() {
+		switch {
+		case r.state.CompareAndSwap(idle, busy):
+			r.conn.DropSnapshot()
+			r.state.Store(idle)
+		case r.state.Load() == busy:
+			left++
+		}
+	}
+	return left
+}
+
+// stragglers counts the readers in use that may still hold an older snapshot.
+func (p *readers) stragglers() (n int) {
+	epoch := p.epoch.Load()
+	for _, r := range p.list() {
+		if r.state.Load() == busy && !r.takenIn(epoch) {
+			n++
+		}
+	}
+	return n
+}
+
+// oldest returns the age of the oldest running View.
+func (p *readers) oldest() (age time.Duration, busyReaders int) {
+	now := p.db.clock.now()
+	for _, r := range p.list() {
+		if r.state.Load() == busy {
+			busyReaders++
+			age = max(age, r.age(now))
+		}
+	}
+	return age, busyReaders
+}
+
+// look watches over running Views; see clock.
+func (p *readers) look(now time.Duration, walBytes int64) (active bool) {
+	var oldest *reader
+	for _, r := range p.list() {
+		if r.state.Load() != busy {
+			continue
+		}
+		active = true
+		r.watch.look(r.conn.Interrupt)
+		switch age := r.age(now); {
+		case age > p.db.opts.MaxSnapshotAge:
+			// Twice, since one just taken still has its old stamp for an instant.
+			if taken := r.taken.Load(); r.suspect == taken {
+				r.revoke(age)
+			} else {
+				r.suspect = taken
+			}
+		case oldest == nil || age > oldest.age(now):
+			oldest = r
+		}
+	}
+	if oldest != nil && walBytes > p.db.opts.MaxWALBytes && oldest.age(now) > time.Second {
+		oldest.revoke(oldest.age(now))
+	}
+	return active
+}
+
+// revoke takes the snapshot of a running View away.
+func (r *reader) revoke(age time.Duration) {
+	if r.conn.Revoke(20 * time.Millisecond) {
+		r.db.stats.expired.Add(1)
+		r.db.opts.Logger.Warn("a snapshot expired", "db", r.db.path, "age", age)
+	}
+}
+
+// trim closes readers beyond GOMAXPROCS that have been idle for long.
+func (p *readers) trim(now time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var kept []*reader
+	list := p.list()
+	for i, r := range list {
+		if i >= runtime.GOMAXPROCS(0) && r.age(now) > readerIdle && r.state.CompareAndSwap(idle, gone) {
+			r.conn.Close()
+			p.opened--
+			continue
+		}
+		kept = append(kept, r)
+	}
+	if len(kept) < len(list) {
+		p.all.Store(&kept)
+	}
+}
+
+// close closes all readers, waiting for Views to end.
+func (p *readers) close() error {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	for _, r := range p.list() {
+		for !r.state.CompareAndSwap(idle, gone) {
+			r.watch.look(r.conn.Interrupt)
+			time.Sleep(100 * time.Microsecond)
+		}
+		if err := r.conn.Close(); err != nil {
+			return fmt.Errorf("close reader: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,235 @@
+package nearlite
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"reflect"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/nearlite/nearlite/sqlite"
+)
+
+// Row is one row of a result; see [sqlite.Row] for how long it is valid.
+type Row = sqlite.Row
+
+// Update runs fn as one transaction: alone, on the latest state, all or nothing.
+// It returns when the transaction is as durable as Options.Durability says, or
+// with the error of fn, which rolls back this transaction and no other. A panic
+// in fn rolls back and goes on in the caller.
+//
+// Transactions that arrive together are committed together, so fn may run more
+// than once when a neighbour fails: let it have no effect but through tx, or one
+// that bears repetition. It runs on the writer's time; everybody waits for it.
+//
+// If ctx ends before fn starts, nothing happens and its error is returned. While
+// fn runs its statements fail, and with them fn. Once the commit has begun the
+// outcome is [ErrCommitUnknown].
+func (db *DB) Update(ctx context.Context, fn func(tx *WriteTx) error) error {
+	return db.write(&request{ctx: ctx, fn: fn})
+}
+
+// write hands a request to the writer, or does the writer's work itself when
+// the database is idle, and returns its outcome.
+func (db *DB) write(r *request) error {
+	w := &db.writer
+	if err := w.check(r.ctx); err != nil {
+		return err
+	}
+	b, i, err := w.q.enter(r)
+	if err != nil {
+		return err
+	}
+	if b == nil {
+		w.inline(r)
+	} else {
+		err = b.wait(i)
+		r = &b.reqs[i]
+		if r.escaped == nil || int(b.done.Load()) <= i {
+			return err
+		}
+	}
+	if r.escaped != nil {
+		r.escaped.resume()
+	}
+	return r.err
+}
+
+// inline does a single transaction on the caller's goroutine.
+func (w *writer) inline(r *request) {
+	defer func() {
+		if w.runner.Load() != 0 { // Goexit in the closure
+			w.forget(r)
+		}
+		w.q.leave()
+	}()
+	w.step(r)
+	w.commit()
+}
+
+// A WriteTx is a transaction of Update: it reads and writes the latest state. It
+// ends with the closure it was given to and is used by that goroutine alone.
+type WriteTx struct {
+	w        *writer
+	ctx      context.Context
+	ended    bool
+	wrote    bool     // a statement ran that may have changed something
+	inserted bool     // last_insert_rowid() and changes() are of this transaction
+	deferred bool     // PRAGMA defer_foreign_keys is to be switched off
+	saves    []string // savepoints of the closure's own that are open, outermost first
+}
+
+// Context returns the context Update was called with.
+func (tx *WriteTx) Context() context.Context { return tx.ctx }
+
+// Exec runs one statement to its end. Rows it returns are discarded; use Query
+// for RETURNING.
+func (tx *WriteTx) Exec(sql string, args ...any) (sqlite.Result, error) {
+	s, err := tx.prepare(sql)
+	if err != nil {
+		return sqlite.Result{}, err
+	}
+	res, err := s.Exec(args...)
+	if err != nil {
+		return res, tx.failed(err)
+	}
+	return res, nil
+}
+
+// Query runs one statement and yields its rows; a row is valid until the next.
+// A statement that writes has done all its writing when the first row comes.
+func (tx *WriteTx) Query(sql string, args ...any) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		s, err := tx.prepare(sql)
+		if err != nil {
+			yield(Row{}, err)
+			return
+		}
+		for row, err := range s.Query(args...) {
+			if err != nil {
+				err = tx.failed(err)
+			}
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
+}
+
+// QueryRow runs one statement and returns its first row; Row.Err is
+// [ErrNoRows] when there is none.
+func (tx *WriteTx) QueryRow(sql string, args ...any) Row {
+	s, err := tx.prepare(sql)
+	if err != nil {
+		return sqlite.ErrorRow(err)
+	}
+	row := s.QueryRow(args...)
+	if err := row.Err(); err != nil && err != ErrNoRows {
+		return sqlite.ErrorRow(tx.failed(err))
+	}
+	return row
+}
+
+// prepare returns a statement that may run now, with whatever must precede it done.
+func (tx *WriteTx) prepare(sql string) (*sqlite.Stmt, error) {
+	if tx.ended {
+		return nil, ErrTxDone
+	}
+	w := tx.w
+	if w.conn.LostTransaction() {
+		return nil, fmt.Errorf("an earlier error has rolled the transaction back: %w", ErrTxDone)
+	}
+	if tx.ctx.Done() != nil && tx.ctx.Err() != nil {
+		return nil, context.Cause(tx.ctx)
+	}
+	s, err := w.grd.prepare(w.conn, sql)
+	if err != nil {
+		return nil, err
+	}
+	if tx.ctx.Done() != nil {
+		tx.watch(s)
+	}
+	if note, ok := s.Tag().(*note); ok {
+		if err := note.before(tx); err != nil {
+			return nil, err
+		}
+	}
+	if !s.ReadOnly() {
+		tx.wrote, tx.inserted = true, true
+		if err := w.save(); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// watch lets the clock interrupt a statement that only reads when the context
+// ends. One that writes is let finish: an interrupt would cost the whole batch.
+func (tx *WriteTx) watch(s *sqlite.Stmt) {
+	tx.w.watch.end()
+	if s.ReadOnly() {
+		tx.w.watch.begin(tx.ctx)
+	}
+}
+
+// interruptRead ends the statement that only reads.
+func (w *writer) interruptRead() { w.conn.Interrupt() }
+
+// failed turns an error of a statement into the one the closure sees.
+func (tx *WriteTx) failed(err error) error {
+	if tx.ctx.Err() != nil && sqlite.Code(err) == sqlite.CodeInterrupt {
+		return context.Cause(tx.ctx)
+	}
+	return err
+}
+
+// end finishes a closure's transaction and says what is to become of it.
+func (tx *WriteTx) end(r *request) verdict {
+	w := tx.w
+	w.watch.end()
+	w.conn.CloseCursors()
+	tx.ended = true
+	if w.conn.LostTransaction() {
+		if r.err == nil {
+			r.err = fmt.Errorf("an error that the closure ignored has rolled the transaction back: %w", ErrTxDone)
+		}
+		return lost
+	}
+	if r.err == nil && tx.wrote && w.conn.DeferredViolation() {
+		r.err = errDeferredKey
+	}
+	if tx.deferred {
+		w.must("PRAGMA defer_foreign_keys = 0")
+	}
+	if r.err == nil && len(tx.saves) > 0 {
+		w.must(`RELEASE "` + strings.ReplaceAll(tx.saves[0], `"`, `""`) + `"`)
+	}
+	switch {
+	case r.err == nil:
+		return kept
+	case tx.wrote:
+		return dirty
+	}
+	return clean
+}
+
+// must runs a statement of the engine's own that cannot fail for a reason of the caller's.
+func (w *writer) must(sql string) {
+	if err := w.conn.Exec(sql); err != nil {
+		w.db.opts.Logger.Error("clean up after a transaction", "db", w.db.path, "sql", sql, "err", err)
+	}
+}
+
+var errDeferredKey = fmt.Errorf("commit: %w", &sqlite.Error{Code: sqlite.CodeConstraintForeignKey, Msg: "FOREIGN KEY constraint failed", Offset: -1})
+
+// slow reports a closure that kept everybody waiting.
+func (db *DB) slow(fn any, took time.Duration) {
+	place := "?"
+	if f := runtime.FuncForPC(reflect.ValueOf(fn).Pointer()); f != nil {
+		file, line := f.FileLine(f.Entry())
+		place = fmt.Sprintf("%s (%s:%d)", f.Name(), file, line)
+	}
+	db.opts.Logger.Warn("a closure held the writer for long", "db", db.path, "took", took, "closure", place)
+}

@@ -1,0 +1,180 @@
+package nearlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/nearlite/nearlite/sqlite"
+)
+
+// View runs fn with one snapshot of the database. The snapshot is taken when fn
+// runs its first query, and holds every commit acknowledged before, by this or
+// another process. It never waits for the writer and never makes it wait.
+//
+// A snapshot lives at most MaxSnapshotAge; after that queries fail with
+// [ErrSnapshotExpired]. A View inside a View has a snapshot of its own.
+func (db *DB) View(ctx context.Context, fn func(tx *ReadTx) error) error {
+	r, err := db.readers.take(ctx)
+	if err != nil {
+		return err
+	}
+	tx := r.handle(ctx)
+	defer tx.end()
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return nil
+}
+
+// A ReadTx is one snapshot of the database. It ends with the closure it was
+// given to and is used by that goroutine alone.
+type ReadTx struct {
+	r     *reader // nil once it has ended
+	ctx   context.Context
+	begun bool
+}
+
+// handle returns a fresh ReadTx; see writer.handle.
+func (r *reader) handle(ctx context.Context) *ReadTx {
+	if len(r.txs) == 0 {
+		r.txs = make([]ReadTx, 64)
+	}
+	tx := &r.txs[0]
+	r.txs = r.txs[1:]
+	tx.r, tx.ctx = r, ctx
+	r.watch.begin(ctx)
+	return tx
+}
+
+// end gives the reader back.
+func (tx *ReadTx) end() {
+	r := tx.r
+	tx.r = nil
+	r.conn.CloseCursors()
+	r.db.readers.give(r)
+}
+
+// Context returns the context View was called with.
+func (tx *ReadTx) Context() context.Context { return tx.ctx }
+
+// Position returns the commit the transaction sees. It takes the snapshot if no
+// query has.
+func (tx *ReadTx) Position() (Position, error) {
+	if tx.r == nil {
+		return Position{}, ErrTxDone
+	}
+	conn := tx.r.conn
+	if !tx.begun {
+		if err := conn.RefreshNow(); err != nil {
+			return Position{}, tx.failed(err)
+		}
+		tx.begun = true
+	}
+	h := conn.Snapshot()
+	return tx.r.db.positions.of(&h), nil
+}
+
+// prepare returns a statement that may run now.
+func (tx *ReadTx) prepare(sql string) (*sqlite.Stmt, error) {
+	r := tx.r
+	if r == nil {
+		return nil, ErrTxDone
+	}
+	if tx.ctx.Done() != nil && tx.ctx.Err() != nil {
+		return nil, context.Cause(tx.ctx)
+	}
+	s, err := r.conn.Prepare(sql)
+	if err != nil {
+		return nil, err
+	}
+	if s.Tag() == nil {
+		if err := admit(s); err != nil {
+			return nil, err
+		}
+	}
+	if !tx.begun {
+		tx.begun = true
+		r.conn.Refresh()
+	}
+	return s, nil
+}
+
+// harmless is the tag of a statement that a reader may run.
+type harmless struct{}
+
+// admit lets a statement pass on a reader if it only reads.
+func admit(s *sqlite.Stmt) error {
+	if !s.ReadOnly() || s.ColumnCount() == 0 {
+		return fmt.Errorf("%w: a View cannot run %q; use Update, Exec or Begin", ErrReadOnly, s.SQL())
+	}
+	s.SetTag(harmless{})
+	return nil
+}
+
+// failed turns an error of a query into the one the closure sees.
+func (tx *ReadTx) failed(err error) error {
+	switch {
+	case errors.Is(err, sqlite.ErrRevoked):
+		return ErrSnapshotExpired
+	case !errors.Is(err, sqlite.CodeInterrupt):
+		return err
+	case tx.ctx.Err() != nil:
+		return context.Cause(tx.ctx)
+	}
+	return fmt.Errorf("%w: %w", ErrSnapshotExpired, err)
+}
+
+// Query runs one query and yields its rows; a row is valid until the next.
+func (tx *ReadTx) Query(sql string, args ...any) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		s, err := tx.prepare(sql)
+		if err != nil {
+			yield(Row{}, err)
+			return
+		}
+		for row, err := range s.Query(args...) {
+			if err != nil {
+				err = tx.failed(err)
+			}
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
+}
+
+// QueryRow runs one query and returns its first row; Row.Err is [ErrNoRows]
+// when there is none. The row is valid until the closure returns.
+func (tx *ReadTx) QueryRow(sql string, args ...any) Row {
+	s, err := tx.prepare(sql)
+	if err != nil {
+		return sqlite.ErrorRow(err)
+	}
+	row := s.QueryRow(args...)
+	if err := row.Err(); err != nil && err != ErrNoRows {
+		return sqlite.ErrorRow(tx.failed(err))
+	}
+	return row
+}
+
+// Query runs one query on a snapshot of its own and yields its rows; a row is
+// valid until the next. The snapshot is held until the loop ends.
+func (db *DB) Query(ctx context.Context, sql string, args ...any) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		err := db.View(ctx, func(tx *ReadTx) error {
+			for row, err := range tx.Query(sql, args...) {
+				if !yield(row, err) || err != nil {
+					return errStopped
+				}
+			}
+			return nil
+		})
+		if err != nil && err != errStopped {
+			yield(Row{}, err)
+		}
+	}
+}
+
+var errStopped = errors.New("the loop has ended")

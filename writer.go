@@ -1,0 +1,475 @@
+package nearlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/nearlite/nearlite/sqlite"
+)
+
+// The writer turns a queue of transactions into few commits.
+//
+// A naive writer gives every transaction a BEGIN, a COMMIT and an fsync, and
+// spends its life waiting for the disk. This one takes all that waits, runs it
+// inside one SQLite transaction, commits once, and wakes everybody. A batch is
+// whatever queued up during the one before it: one when idle, a thousand under
+// load; nothing is tuned.
+//
+// Callers must not notice their neighbours. What holds:
+//
+//  1. Isolation. Transactions run one after the other, on one connection, and
+//     nobody outside sees any of them before the COMMIT of their batch.
+//  2. A transaction that fails leaves nothing behind. The plain way is a
+//     SAVEPOINT around each, which costs a fifth of the throughput: SQLite then
+//     copies every touched page once per transaction. So a savepoint goes around
+//     a group of up to groupMax transactions, on the assumption that none fails;
+//     when one does, the group is rolled back and each member runs again in a
+//     savepoint of its own. A single statement is atomic by itself and needs
+//     none. One that only reads never opens one.
+//  3. SQLite throws the whole transaction away for some errors (OR ROLLBACK,
+//     a full disk, an I/O error, no memory). Then what ran before the culprit
+//     runs again and is committed, and the culprit runs once more, alone.
+//  4. A violated deferred foreign key makes its owner fail, not the batch: the
+//     flag is looked at after every transaction, and is off at each boundary.
+//  5. Callers are answered in the order they came, after the COMMIT that holds
+//     their work has returned, and never before.
+//
+// By 2 and 3 a closure may run more than once before it is answered.
+//
+// The fields are used by whoever is the writer at the moment; see queue.
+type writer struct {
+	db   *DB
+	q    queue
+	conn *sqlite.Conn
+	sql  controls
+	grd  guard
+
+	open  []*request // run in the transaction or settled since the last answer, oldest first
+	group int        // index in open of the savepoint's first transaction; -1: no savepoint is open
+	inTx  bool       // a transaction is open
+	dirty bool       // something in it wrote
+	alone int        // so many transactions yet get a savepoint of their own
+
+	blocks  []*block // taken from the queue and not answered completely
+	next    int      // request of blocks[0] to be answered next
+	current *request // the one that runs
+
+	ops     []sqlite.BatchOp // memory for runBatch
+	results []sqlite.Result
+
+	txs    []WriteTx        // handles not used yet
+	txid   uint64           // last entry given to the log
+	last   sqlite.WALHeader // of our last commit
+	fullAt time.Time        // when the disk was last found full
+	gated  bool             // readers run without keeping their snapshots until the next commit
+
+	runner   atomic.Uintptr // the goroutine that runs a closure now
+	watch    watched        // of a statement that only reads, inside a closure
+	poisoned atomic.Pointer[error]
+	waking   chan []*block
+}
+
+const (
+	// groupMax is the number of transactions that share a savepoint: at 16 the
+	// savepoint costs 3 %, and a failure reruns few.
+	groupMax = 16
+	// aloneAfterFailure is how many transactions get a savepoint each after one
+	// failed: grouping pays while fewer than about one in 200 does.
+	aloneAfterFailure = 100
+	// batchMax bounds what one commit holds, and so the wait of the first in it.
+	batchMax = 4096
+	// fullRetry is how long a full disk is left alone before a write is tried.
+	fullRetry = time.Second
+)
+
+// controls are the engine's own statements on the writing connection.
+type controls struct {
+	begin, commit, rollback, save, release, rewind *sqlite.Stmt
+}
+
+// savepoint is the name of the engine's savepoint. Closures cannot touch it: the
+// guard refuses every name that begins so.
+const savepoint = "nearlite:savepoint"
+
+func prepareControls(c *sqlite.Conn) (s controls, err error) {
+	for _, p := range []struct {
+		stmt **sqlite.Stmt
+		sql  string
+	}{
+		{&s.begin, "BEGIN IMMEDIATE"}, {&s.commit, "COMMIT"}, {&s.rollback, "ROLLBACK"},
+		{&s.save, `SAVEPOINT "` + savepoint + `"`}, {&s.release, `RELEASE "` + savepoint + `"`},
+		{&s.rewind, `ROLLBACK TO "` + savepoint + `"`},
+	} {
+		if *p.stmt, _, err = c.PrepareFirst(p.sql); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+func (s *controls) finalize() {
+	for _, stmt := range []*sqlite.Stmt{s.begin, s.commit, s.rollback, s.save, s.release, s.rewind} {
+		stmt.Finalize()
+	}
+}
+
+// verdict says how a transaction's run went.
+type verdict int
+
+const (
+	kept  verdict = iota // it succeeded
+	clean                // it failed and has changed nothing
+	dirty                // it failed and its changes are to be undone
+	lost                 // SQLite has thrown away the whole transaction
+)
+
+// loop is the writer's goroutine. It ends when the queue is closed and empty.
+func (w *writer) loop() {
+	defer w.survive()
+	for range w.q.wake {
+		for last := 0; ; {
+			if w.blocks = w.q.take(w.blocks, last); len(w.blocks) == 0 {
+				break
+			}
+			last = w.work()
+		}
+		if w.q.drained() {
+			close(w.db.written)
+			return
+		}
+	}
+}
+
+// survive keeps the database writing when a closure ends the writer's goroutine
+// with runtime.Goexit, as t.FailNow does. What was taken and not answered runs
+// again, without the closure; that one's caller exits as it wished.
+func (w *writer) survive() {
+	if w.runner.Load() == 0 {
+		return
+	}
+	w.forget(w.current)
+	go func() {
+		defer w.survive()
+		w.work()
+		w.q.wake <- struct{}{} // there may be more by now
+		w.loop()
+	}()
+}
+
+// forget settles a request whose closure has left by Goexit, and undoes the
+// open transaction.
+func (w *writer) forget(r *request) {
+	w.runner.Store(0)
+	w.watch.end()
+	if r.excl != nil {
+		w.afterExclusive(nil)
+	}
+	w.rollback()
+	w.open = w.open[:0]
+	r.err, r.settled = errEscaped, true
+}
+
+// work does all requests of the taken blocks, commits and answers them, and
+// returns their number.
+func (w *writer) work() (n int) {
+	first := w.next
+	for _, b := range append([]*block(nil), w.blocks...) {
+		for i := first; i < b.n; i++ {
+			if r := &b.reqs[i]; r.settled {
+				w.open = append(w.open, r)
+			} else {
+				w.step(r)
+			}
+			if n++; n%batchMax == 0 {
+				w.commit()
+			}
+		}
+		first = 0
+	}
+	w.commit()
+	return n
+}
+
+// step does one request.
+func (w *writer) step(r *request) {
+	switch {
+	case !r.take():
+		w.settle(r, r.ctx.Err())
+	case r.ctx.Done() != nil && r.ctx.Err() != nil:
+		w.settle(r, r.ctx.Err())
+	case r.excl != nil:
+		w.commit()
+		w.settle(r, w.exclusive(r))
+		w.commit()
+	case r.inter != nil:
+		w.interact(r)
+	default:
+		w.try(r)
+	}
+}
+
+// settle gives a request its final answer, to be delivered in its turn.
+func (w *writer) settle(r *request, err error) {
+	r.err, r.settled = err, true
+	w.open = append(w.open, r)
+}
+
+// try runs a request in the open transaction, as a member of a group or alone.
+func (w *writer) try(r *request) {
+	if err := w.begin(); err != nil {
+		w.settle(r, err)
+		return
+	}
+	if w.alone > 0 || w.group >= 0 && len(w.open)-w.group >= groupMax {
+		w.endGroup()
+	}
+	switch w.run(r) {
+	case kept:
+		w.open = append(w.open, r)
+	case clean:
+		w.settle(r, r.err)
+	case lost:
+		w.recover(r)
+	case dirty:
+		w.undo(r)
+	}
+	if w.alone > 0 {
+		w.alone--
+		w.endGroup()
+	}
+}
+
+// undo takes a failed request's changes back. Its neighbours of the group, which
+// go with them, run again.
+func (w *writer) undo(r *request) {
+	if w.group < 0 { // no savepoint to go back to: a statement by itself, by its deferred key
+		w.rollback()
+		w.recover(r)
+		return
+	}
+	first := w.group
+	again := append([]*request(nil), w.open[first:]...)
+	w.open = w.open[:first]
+	w.rewind()
+	if len(again) == 0 {
+		w.settle(r, r.err)
+		return
+	}
+	w.alone = aloneAfterFailure
+	w.redo(append(again, r))
+}
+
+// redo runs requests anew, each in a savepoint of its own.
+func (w *writer) redo(list []*request) {
+	w.alone = max(w.alone, len(list))
+	for _, r := range list {
+		switch {
+		case r.settled:
+			w.open = append(w.open, r)
+		case r.inter != nil:
+			w.replay(r)
+		default:
+			w.try(r)
+		}
+	}
+}
+
+// recover goes on after the transaction was lost at r: what had run before it
+// runs again and is committed, then r by itself.
+func (w *writer) recover(r *request) {
+	again := append([]*request(nil), w.open...)
+	w.open, w.group, w.inTx, w.dirty = w.open[:0], -1, false, false
+	w.db.stats.reruns.Add(1)
+	w.redo(again)
+	w.commit()
+	w.solo(r)
+	w.commit()
+}
+
+// solo runs a request in a transaction of its own and settles it if it fails.
+func (w *writer) solo(r *request) {
+	if r.ctx.Err() != nil {
+		w.settle(r, r.ctx.Err())
+		return
+	}
+	if err := w.begin(); err != nil {
+		w.settle(r, err)
+		return
+	}
+	if v := w.run(r); v == kept {
+		w.open = append(w.open, r)
+		return
+	}
+	w.rollback()
+	w.settle(r, r.err)
+}
+
+// run runs a request once.
+func (w *writer) run(r *request) verdict {
+	if r.batch != nil {
+		return w.runBatch(r)
+	}
+	tx := w.handle(r)
+	from := w.db.clock.now()
+	w.current = r
+	w.runner.Store(goroutine())
+	r.err = guarded(r, func() error { return r.fn(tx) })
+	w.runner.Store(0)
+	if took := w.db.clock.now() - from; took >= w.db.opts.MaxClosure {
+		w.db.slow(r.fn, took)
+	}
+	return tx.end(r)
+}
+
+// handle returns a fresh WriteTx. Handles are never used twice, so that one kept
+// beyond its closure is dead for good; they are made 64 at a time.
+func (w *writer) handle(r *request) *WriteTx {
+	if len(w.txs) == 0 {
+		w.txs = make([]WriteTx, 64)
+	}
+	tx := &w.txs[0]
+	w.txs = w.txs[1:]
+	tx.w, tx.ctx = w, r.ctx
+	return tx
+}
+
+// begin opens the batch's transaction if none is open.
+func (w *writer) begin() error {
+	if w.inTx {
+		return nil
+	}
+	if p := w.poisoned.Load(); p != nil {
+		return *p
+	}
+	if !w.fullAt.IsZero() && time.Since(w.fullAt) < fullRetry {
+		return ErrDiskFull
+	}
+	if err := w.lock(); err != nil {
+		return err
+	}
+	w.inTx, w.dirty, w.group = true, false, -1
+	return nil
+}
+
+// lock takes SQLite's write lock. The loop is our own: another process's
+// checkpoint may hold the lock while it waits for our readers, which must then
+// let go of their snapshots.
+func (w *writer) lock() error {
+	_, err := w.sql.begin.Exec()
+	if err == nil {
+		return nil
+	}
+	deadline := time.Now().Add(w.db.opts.BusyTimeout)
+	for pause := 25 * time.Microsecond; errors.Is(err, sqlite.CodeBusy); pause = min(2*pause, time.Millisecond) {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("begin: another process has been writing to %s for %v: %w", w.db.path, w.db.opts.BusyTimeout, err)
+		}
+		w.db.readers.dropAll()
+		time.Sleep(pause)
+		_, err = w.sql.begin.Exec()
+	}
+	if err != nil {
+		return w.db.explain("begin", err)
+	}
+	return nil
+}
+
+// save opens the group's savepoint before its first write.
+func (w *writer) save() error {
+	w.dirty = true
+	if w.group >= 0 {
+		return nil
+	}
+	if _, err := w.sql.save.Exec(); err != nil {
+		return err
+	}
+	w.group = len(w.open)
+	return nil
+}
+
+// endGroup closes the savepoint and keeps what was done in it.
+func (w *writer) endGroup() {
+	if w.group < 0 {
+		return
+	}
+	w.group = -1
+	if _, err := w.sql.release.Exec(); err != nil {
+		w.conn.CloseCursors() // the only thing that can be in the way
+		if _, err = w.sql.release.Exec(); err != nil {
+			w.db.opts.Logger.Error("release savepoint", "db", w.db.path, "err", err)
+		}
+	}
+}
+
+// rewind undoes what was done in the savepoint and closes it.
+func (w *writer) rewind() {
+	w.group = -1
+	if _, err := w.sql.rewind.Exec(); err == nil {
+		if _, err = w.sql.release.Exec(); err == nil {
+			return
+		}
+	}
+	w.rollback()
+}
+
+// rollback ends the transaction, if SQLite has not ended it already.
+func (w *writer) rollback() {
+	w.conn.CloseCursors()
+	if w.inTx && !w.conn.AutoCommit() {
+		if _, err := w.sql.rollback.Exec(); err != nil {
+			w.db.opts.Logger.Error("rollback", "db", w.db.path, "err", err)
+		}
+	}
+	w.inTx, w.dirty, w.group = false, false, -1
+}
+
+// escape is a panic or a runtime.Goexit on its way from a closure to its caller.
+type escape struct {
+	value  any
+	goexit bool
+}
+
+// guarded runs what a caller gave us. A panic is caught, to be continued in the
+// caller; for Goexit, which cannot be caught, see survive.
+func guarded(r *request, fn func() error) (err error) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		v := recover()
+		r.escaped = &escape{value: v, goexit: v == nil}
+		err = errEscaped
+	}()
+	err = fn()
+	returned = true
+	return err
+}
+
+var errEscaped = errors.New("the closure did not return")
+
+// resume continues an escape in the caller's goroutine.
+func (e *escape) resume() {
+	if e.goexit {
+		runtime.Goexit()
+	}
+	panic(e.value)
+}
+
+// check reports why a request cannot be queued at all.
+func (w *writer) check(ctx context.Context) error {
+	if w.db.opts.ReadOnly {
+		return fmt.Errorf("write to %s: %w: it was opened with Options.ReadOnly", w.db.path, ErrReadOnly)
+	}
+	if w.runner.Load() == goroutine() {
+		return ErrNested
+	}
+	if ctx.Done() != nil {
+		return ctx.Err()
+	}
+	return nil
+}
