@@ -52,9 +52,17 @@ type reader struct {
 	suspect uint64 // the clock's: taken, when it was last found too old
 }
 
+// The states of a reader. Whoever makes the change owns the connection:
+//
+//	idle ⇄ busy      its user
+//	busy → seized    the clock, to take an expired snapshot away, then → cut
+//	cut  → idle      its user, who finds the snapshot gone
+//	idle → gone      who closes it
 const (
 	idle uint32 = iota
 	busy
+	seized
+	cut
 	gone
 )
 
@@ -186,15 +194,19 @@ func (p *readers) open() (*reader, error) {
 
 // give ends the use of a reader.
 func (p *readers) give(r *reader) {
-	cut := r.watch.end()
 	epoch := p.epoch.Load()
-	if r.conn.Revoked() {
-		r.conn.Restore()
-	}
-	if epoch&1 == 1 || cut || !r.takenIn(epoch) {
+	if r.watch.end() || epoch&1 == 1 || !r.takenIn(epoch) {
 		r.conn.DropSnapshot() // also clears an interrupt: nothing runs any more
 	}
-	r.state.Store(idle)
+	for !r.state.CompareAndSwap(busy, idle) {
+		if r.state.Load() == cut {
+			r.conn.Restore()
+			r.conn.DropSnapshot()
+			r.state.Store(idle)
+			break
+		}
+		runtime.Gosched() // seized
+	}
 	if p.waiters.Load() > 0 {
 		select {
 		case p.freed <- struct{}{}:
@@ -283,7 +295,12 @@ func (p *readers) look(now time.Duration, walBytes int64) (active bool) {
 
 // revoke takes the snapshot of a running View away.
 func (r *reader) revoke(age time.Duration) {
-	if r.conn.Revoke(20 * time.Millisecond) {
+	if !r.state.CompareAndSwap(busy, seized) {
+		return
+	}
+	revoked := r.conn.Revoke(20 * time.Millisecond)
+	r.state.Store(cut)
+	if revoked {
 		r.db.stats.expired.Add(1)
 		r.db.opts.Logger.Warn("a snapshot expired", "db", r.db.path, "age", age)
 	}
