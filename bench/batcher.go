@@ -17,7 +17,7 @@ type batcher struct {
 	jobs       chan *job
 	done       chan struct{} // closed when the goroutine has returned
 
-	transactions, commits atomic.Uint64
+	commits atomic.Uint64
 }
 
 // batchMax is the most transactions in one commit.
@@ -117,7 +117,6 @@ func (b *batcher) commit(ctx context.Context, batch []*job) error {
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
-	b.transactions.Add(uint64(len(batch)))
 	b.commits.Add(1)
 	return nil
 }

@@ -82,9 +82,7 @@ func (c *batchedCaller) request(ctx context.Context) error {
 	return nil
 }
 
-func (m *mattnBatched) counts() (transfers, commits uint64) {
-	return m.batcher.transactions.Load(), m.batcher.commits.Load()
-}
+func (m *mattnBatched) commits() uint64 { return m.batcher.commits.Load() }
 
 func (m *mattnBatched) close() error {
 	m.batcher.stop()

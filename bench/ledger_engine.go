@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/nearlite/nearlite"
 )
@@ -124,7 +125,9 @@ func (c *mixedCaller) request(ctx context.Context) error {
 	return c.engineCaller.request(ctx)
 }
 
-func (e *engine) counts() (transfers, commits uint64) {
+func (e *engine) commits() uint64 { return e.db.Stats().Commits }
+
+func (e *engine) lastPause() (checkpoints uint64, pause time.Duration) {
 	stats := e.db.Stats()
-	return stats.Transactions, stats.Commits
+	return stats.Checkpoints, stats.CheckpointPause
 }

@@ -13,7 +13,7 @@ type mattn struct {
 	mixed                 bool
 	credit, debit, lookup *sql.Stmt
 
-	transfers atomic.Uint64
+	committed atomic.Uint64
 	refusals  atomic.Uint64 // transactions begun again because the database was busy
 }
 
@@ -66,7 +66,7 @@ func (c *mattnCaller) request(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.mattn.transfers.Add(1)
+	c.mattn.committed.Add(1)
 	c.done()
 	return nil
 }
@@ -97,9 +97,6 @@ func lookUp(ctx context.Context, stmt *sql.Stmt, pick *picker) error {
 	return nil
 }
 
-func (m *mattn) counts() (transfers, commits uint64) {
-	done := m.transfers.Load()
-	return done, done
-}
+func (m *mattn) commits() uint64 { return m.committed.Load() }
 
 func (m *mattn) busyRetries() uint64 { return m.refusals.Load() }

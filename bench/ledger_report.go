@@ -23,6 +23,9 @@ type LedgerReport struct {
 	CPUSeconds        float64 `json:"cpu_seconds"`        // of callers and database together
 	AllocsPerTransfer float64 `json:"allocs_per_transfer"`
 	WALMax            int64   `json:"wal_max_bytes"`
+	Checkpoints       uint64  `json:"checkpoints"`       // of the engine, during the run
+	PauseP50          float64 `json:"checkpoint_p50_us"` // how long a checkpoint kept transfers waiting
+	PauseMax          float64 `json:"checkpoint_max_us"`
 	PeakMemory        int64   `json:"peak_memory_bytes"` // resident, of the process so far
 	Checked           bool    `json:"checked"`           // the balances added up
 
@@ -64,22 +67,25 @@ func (l Ledger) settings() LedgerSettings {
 
 // report puts a run's figures together.
 func (m *meter) report(latency *histogram) *LedgerReport {
-	acknowledged := latency.count()
+	transfers := latency.count()
 	return &LedgerReport{
 		Workload:          "ledger",
-		TPS:               float64(acknowledged) / m.took.Seconds(),
+		TPS:               float64(transfers) / m.took.Seconds(),
 		P50:               micros(latency.percentile(0.50)),
 		P99:               micros(latency.percentile(0.99)),
 		Max:               micros(time.Duration(latency.max.Load())),
-		BatchMean:         ratio(m.transfers, m.commits),
-		Transfers:         m.transfers,
+		BatchMean:         ratio(transfers, m.commits),
+		Transfers:         transfers,
 		Commits:           m.commits,
 		BusyRetries:       m.busyRetries,
 		Seconds:           m.took.Seconds(),
 		CheckpointSeconds: (m.took - m.worked).Seconds(),
 		CPUSeconds:        m.cpu.Seconds(),
-		AllocsPerTransfer: ratio(m.allocs, acknowledged),
+		AllocsPerTransfer: ratio(m.allocs, transfers),
 		WALMax:            m.walMax,
+		Checkpoints:       m.pauses.count(),
+		PauseP50:          micros(m.pauses.percentile(0.50)),
+		PauseMax:          micros(time.Duration(m.pauses.max.Load())),
 		PeakMemory:        peakMemory(),
 		Checked:           !m.ledger.NoCheck,
 		Settings:          m.ledger.settings(),
@@ -103,6 +109,9 @@ func (r *LedgerReport) WriteTable(w io.Writer) error {
 	t.row("processor time", fmt.Sprintf("%s each", duration(r.CPUSeconds*1e6/float64(max(r.Transfers, 1)))))
 	t.row("allocations", fmt.Sprintf("%.1f each", r.AllocsPerTransfer))
 	t.row("write-ahead log", fmt.Sprintf("%s at most", size(r.WALMax)))
+	if r.Checkpoints > 0 {
+		t.row("checkpoints", fmt.Sprintf("%d, a pause of %s (median), %s at most", r.Checkpoints, duration(r.PauseP50), duration(r.PauseMax)))
+	}
 	if r.BusyRetries > 0 {
 		t.row("database was busy", fmt.Sprintf("%s times", grouped(int64(r.BusyRetries))))
 	}

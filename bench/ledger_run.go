@@ -14,9 +14,8 @@ type ledgerSystem interface {
 	// caller returns one caller's way to make a request. Its pick decides the
 	// accounts. It is used by one goroutine.
 	caller(pick picker) ledgerCaller
-	// counts returns the transfers and the commits so far. Only differences of
-	// them have a meaning.
-	counts() (transfers, commits uint64)
+	// commits returns how many commits there have been, the requests' and others.
+	commits() uint64
 }
 
 // ledgerCaller makes requests.

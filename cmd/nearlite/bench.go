@@ -3,10 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/nearlite/nearlite/bench"
+	"github.com/nearlite/nearlite/cmd/nearlite/terminal"
 )
 
 // BenchCmd measures: nearlite bench WORKLOAD.
@@ -31,34 +31,20 @@ func publish(env *Env, report benchReport, jsonFile string) error {
 	return bench.WriteJSON(jsonFile, report)
 }
 
-// progressOn shows the steps of a run: on a terminal as a line that counts, on
-// anything else as one line for each step that is done.
+// progressOn shows the steps of a run: a bar while one lasts, if w is a
+// terminal, and a line for each that is done.
 func progressOn(w io.Writer) bench.Progress {
 	var current string
-	var began, shown time.Time
-	counting := isTerminal(w)
+	var began time.Time
+	var bar *terminal.Bar
 	return func(step string, done, total int64) {
-		now := time.Now()
 		if step != current {
-			current, began, shown = step, now, time.Time{}
+			current, began, bar = step, time.Now(), terminal.Steps(w, step, total)
 		}
-		switch {
-		case done == total && counting:
-			fmt.Fprintf(w, "\r\x1b[K%s: %d, %.1f s\n", step, total, now.Sub(began).Seconds())
-		case done == total:
-			fmt.Fprintf(w, "%s: %d, %.1f s\n", step, total, now.Sub(began).Seconds())
-		case counting && now.Sub(shown) > 100*time.Millisecond:
-			shown = now
-			fmt.Fprintf(w, "\r\x1b[K%s: %d %%", step, 100*done/total)
+		bar.Set(done, total)
+		if done == total {
+			bar.Clear()
+			fmt.Fprintf(w, "%s: %d, %.1f s\n", step, total, time.Since(began).Seconds())
 		}
 	}
-}
-
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
