@@ -1,7 +1,6 @@
 package sqlite
 
 // #include <stdlib.h>
-// #include <string.h>
 // #include "port.h"
 import "C"
 
@@ -141,8 +140,8 @@ func isNamed(a any) bool {
 	return ok
 }
 
-// put keeps a out of the heap: none of the cases lets it escape, and the last
-// one works on a copy.
+// put encodes one argument and keeps nothing of it, so that callers' arguments
+// stay out of the heap; see escape.go.
 func (e *encoder) put(at, i int, a any) error {
 	v := e.value(at, i)
 	v.typ, v.n = int32(Integer), 0
@@ -195,7 +194,8 @@ func (e *encoder) put(at, i int, a any) error {
 		}
 		v.typ, v.u = zeroBlob, int64(x)
 	default:
-		return e.convert(at, i, copyOf(a))
+		contentEscapes(a)
+		return e.convert(at, i, hidden(a))
 	}
 	return nil
 }
@@ -221,7 +221,7 @@ func (e *encoder) bytes(at, i int, typ int32, p unsafe.Pointer, n int) error {
 			return fmt.Errorf("%d bytes: out of memory", n)
 		}
 		off, typ, e.owned = int(uintptr(m)), typ|owned, true
-		C.memcpy(m, p, C.size_t(n))
+		copy(unsafe.Slice((*byte)(m), n), unsafe.Slice((*byte)(p), n))
 	default:
 		// One byte at least: SQLite reads a null pointer as NULL.
 		off = e.grow(max(n, 1))
@@ -232,20 +232,16 @@ func (e *encoder) bytes(at, i int, typ int32, p unsafe.Pointer, n int) error {
 	return nil
 }
 
-// copyOf returns a copy of a that the compiler need not trace back to a, so
-// that callers' arguments stay on their stacks.
-func copyOf(a any) any {
-	v := reflect.New(reflect.TypeOf(a)).Elem()
-	v.Set(reflect.ValueOf(a))
-	return v.Interface()
-}
-
 // convert handles what needs reflection: driver.Valuer, pointers and named types.
 func (e *encoder) convert(at, i int, a any) error {
 	rv := reflect.ValueOf(a)
-	if vr, ok := a.(driver.Valuer); ok {
+	if _, ok := a.(driver.Valuer); ok {
 		if rv.Kind() == reflect.Pointer && rv.IsNil() {
 			return e.put(at, i, nil)
+		}
+		vr, err := inHeap(a)
+		if err != nil {
+			return err
 		}
 		x, err := vr.Value()
 		if err != nil {
