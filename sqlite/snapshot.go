@@ -73,8 +73,9 @@ func (c *Conn) RefreshNow() error {
 // DropSnapshot gives the held snapshot back, so that a checkpoint can pass it.
 func (c *Conn) DropSnapshot() {
 	c.flags &^= C.NL_FRESH
-	if c.port != nil && c.port.pinned != 0 {
+	if c.port != nil && c.port.pinned != 0 && c.turn.enter() == nil { // else Revoke has dropped it
 		C.nl_snapshot_drop(c.addr)
+		c.turn.leave()
 	}
 }
 
