@@ -14,14 +14,14 @@ import (
 type mattnDB struct{ *sql.DB }
 
 // openMattnDB opens a database the way mattn's users are told to: WAL, a busy
-// timeout, write transactions that begin as such.
+// timeout, write transactions that begin as such. Further options go before these.
 func openMattnDB(path string, durability Durability, more ...string) (mattnDB, error) {
-	options := append([]string{
+	// Of an option given twice, mattn takes the first.
+	options := append(more,
 		"_journal_mode=WAL",
 		"_busy_timeout=5000",
 		"_txlock=immediate",
-		"_synchronous=" + strings.ToUpper(string(durability)),
-	}, more...)
+		"_synchronous="+strings.ToUpper(string(durability)))
 	escaped := (&url.URL{Path: path}).EscapedPath()
 	db, err := sql.Open("sqlite3", "file:"+escaped+"?"+strings.Join(options, "&"))
 	return mattnDB{db}, err
