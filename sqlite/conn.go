@@ -54,8 +54,10 @@ type Conn struct {
 	turn     turn             // of a reader; see Revoke
 	ops      []C.nl_op        // C memory for Batch
 	cursors  *Rows            // the open ones
+	blobs    []*BlobHandle    // the open ones
 	stmts    map[string]*Stmt // by text; see Prepare
 	stmtsMax int
+	own      map[*Stmt]struct{} // of PrepareFirst, not finalized yet
 
 	mu    sync.Mutex // guards open, which Interrupt reads
 	open  bool
@@ -104,7 +106,7 @@ func Open(path string, flags OpenFlags, vfs string) (*Conn, error) {
 	port := C.nl_port_new()
 	port.db = db
 	c := &Conn{db: db, port: port, addr: C.uintptr_t(uintptr(unsafe.Pointer(port))), path: path,
-		stmts: map[string]*Stmt{}, stmtsMax: DefaultCacheStatements, open: true}
+		stmts: map[string]*Stmt{}, stmtsMax: DefaultCacheStatements, own: map[*Stmt]struct{}{}, open: true}
 	c.enc.port = port
 	return c, nil
 }
@@ -127,7 +129,11 @@ func (c *Conn) Close() error {
 		s.retire()
 	}
 	c.stmts = nil
-	C.nl_finalize_statements(c.addr) // the caller's own; each finds out by itself
+	for s := range c.own { // each finds out by itself
+		C.sqlite3_finalize(s.ptr)
+	}
+	c.own = nil
+	C.nl_drop_pin(c.addr)
 	rc := C.sqlite3_close_v2(c.db)
 	c.hooks.release()
 	c.ring.free()
@@ -228,6 +234,9 @@ func (c *Conn) PrepareFirst(sql string) (*Stmt, string, error) {
 	s, tail, err := c.prepare(sql, 0)
 	if errors.Is(err, errEmpty) {
 		return nil, "", nil
+	}
+	if err == nil {
+		c.own[s] = struct{}{}
 	}
 	return s, tail, err
 }

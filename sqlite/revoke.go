@@ -81,6 +81,7 @@ func (c *Conn) Revoke(wait time.Duration) bool {
 		c.Interrupt()
 		time.Sleep(100 * time.Microsecond)
 	}
+	c.endBlobs()
 	C.nl_end_statements(c.addr)
 	C.nl_snapshot_drop(c.addr)
 	c.turn.state.Store(turnRevoked)

@@ -116,6 +116,7 @@ func (s *Stmt) free() {
 	if s.ptr == nil {
 		return
 	}
+	delete(s.conn.own, s)
 	if s.conn.port != nil { // else Close has finalized it
 		s.conn.turn.hold()
 		C.sqlite3_finalize(s.ptr)
@@ -440,10 +441,13 @@ func (c *Conn) unlink(r *Rows) {
 	}
 }
 
-// CloseCursors closes every open cursor of the connection: what a transaction
-// does before it ends, since an unfinished statement keeps its locks.
+// CloseCursors closes every open cursor and blob handle of the connection: what
+// a transaction does before it ends, since either keeps its locks.
 func (c *Conn) CloseCursors() {
 	for c.cursors != nil {
 		c.cursors.Close()
+	}
+	for n := len(c.blobs); n > 0; n = len(c.blobs) {
+		c.blobs[n-1].Close()
 	}
 }
