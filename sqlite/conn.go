@@ -55,6 +55,7 @@ type Conn struct {
 	ops      []C.nl_op        // C memory for Batch
 	cursors  *Rows            // the open ones
 	blobs    []*BlobHandle    // the open ones
+	backups  []*Backup        // the open ones, from or to it
 	stmts    map[string]*Stmt // by text; see Prepare
 	stmtsMax int
 	own      map[*Stmt]struct{} // of PrepareFirst, not finalized yet
@@ -114,7 +115,7 @@ func Open(path string, flags OpenFlags, vfs string) (*Conn, error) {
 // Path returns the path the connection was opened with.
 func (c *Conn) Path() string { return c.path }
 
-// Close frees the connection's statements, cursors, blobs and hooks and closes it.
+// Close frees the connection's statements, cursors, blobs, backups and hooks and closes it.
 func (c *Conn) Close() error {
 	c.mu.Lock()
 	if !c.open {
@@ -124,6 +125,9 @@ func (c *Conn) Close() error {
 	c.open = false
 	c.mu.Unlock()
 	c.CloseCursors()
+	for len(c.backups) > 0 {
+		c.backups[0].Close()
+	}
 	c.DropSnapshot()
 	for _, s := range c.stmts {
 		s.retire()

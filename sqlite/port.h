@@ -111,7 +111,7 @@ int nl_end(uintptr_t port, uintptr_t stmt);
 int nl_snapshot_refresh(uintptr_t port); /* see NL_FRESH */
 void nl_snapshot_drop(uintptr_t port);
 void nl_end_statements(uintptr_t port);
-void nl_finalize_statements(uintptr_t port);
+void nl_drop_pin(uintptr_t port);
 int nl_keep_mapping(uintptr_t port);
 int nl_map_walindex(uintptr_t port);
 int nl_sync_database(uintptr_t port);

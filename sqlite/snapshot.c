@@ -117,9 +117,11 @@ void nl_end_statements(uintptr_t port) {
   p->pinned = 0;
 }
 
-void nl_finalize_statements(uintptr_t port) {
+/* Virtual tables have statements of their own on the connection, so nobody may
+** finalize what sqlite3_next_stmt finds. */
+void nl_drop_pin(uintptr_t port) {
   nl_port *p = (nl_port *)port;
-  for (sqlite3_stmt *s; (s = sqlite3_next_stmt(p->db, NULL)) != NULL;) sqlite3_finalize(s);
+  sqlite3_finalize(p->pin);
   p->pin = NULL;
   p->pinned = 0;
 }
