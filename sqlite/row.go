@@ -6,8 +6,6 @@ import "C"
 
 import (
 	"fmt"
-	"math"
-	"strconv"
 	"unsafe"
 )
 
@@ -162,11 +160,6 @@ func (r *Row) misused(i int) {
 	panic("sqlite: Row used after its time: the next row has been read, or the transaction has ended; copy what you keep")
 }
 
-// pointer reads u as the address it is.
-func (v *value) pointer() unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&v.u)) }
-
-func (v *value) bytes() []byte { return unsafe.Slice((*byte)(v.pointer()), int(v.n)) }
-
 // detach copies the row out of SQLite's memory.
 func (r *Row) detach() {
 	n := int(r.ncol) * valueSize
@@ -199,86 +192,33 @@ func (r Row) IsNull(i int) bool { return Type(r.value(i).typ) == Null }
 // to where it stops being a number, anything else is 0.
 func (r Row) Int64(i int) int64 {
 	v := r.value(i)
-	switch Type(v.typ) {
-	case Integer:
+	if Type(v.typ) == Integer {
 		return v.u
-	case Float:
-		return floatToInt(math.Float64frombits(uint64(v.u)))
-	case Text, Blob:
-		return leadingInt(v.bytes())
 	}
-	return 0
+	return v.int64()
 }
 
 // Int is Int64 as an int.
 func (r Row) Int(i int) int { return int(r.Int64(i)) }
 
 // Bool reports whether column i is a number other than zero.
-func (r Row) Bool(i int) bool { return r.Float64(i) != 0 }
+func (r Row) Bool(i int) bool { return r.value(i).float64() != 0 }
 
 // Float64 returns column i as a float, converted as Int64 converts.
-func (r Row) Float64(i int) float64 {
-	v := r.value(i)
-	switch Type(v.typ) {
-	case Integer:
-		return float64(v.u)
-	case Float:
-		return math.Float64frombits(uint64(v.u))
-	case Text, Blob:
-		return leadingFloat(v.bytes())
-	}
-	return 0
-}
+func (r Row) Float64(i int) float64 { return r.value(i).float64() }
 
 // Text returns column i as a string of its own; NULL is "".
-func (r Row) Text(i int) string {
-	v := r.value(i)
-	switch Type(v.typ) {
-	case Integer:
-		return strconv.FormatInt(v.u, 10)
-	case Float:
-		return formatFloat(math.Float64frombits(uint64(v.u)))
-	case Text, Blob:
-		return string(v.bytes())
-	}
-	return ""
-}
+func (r Row) Text(i int) string { return r.value(i).text() }
 
 // Blob returns a copy of column i's bytes, nil for NULL.
-func (r Row) Blob(i int) []byte {
-	if b := r.RawBytes(i); b != nil {
-		return append(make([]byte, 0, len(b)), b...)
-	}
-	return nil
-}
+func (r Row) Blob(i int) []byte { return r.value(i).blob() }
 
 // RawBytes returns the bytes of a text or blob in place, valid as long as the
 // row is; a number's bytes are those of its text, NULL's are nil.
-func (r Row) RawBytes(i int) []byte {
-	v := r.value(i)
-	switch Type(v.typ) {
-	case Text, Blob:
-		return v.bytes()
-	case Null:
-		return nil
-	}
-	return []byte(r.Text(i))
-}
+func (r Row) RawBytes(i int) []byte { return r.value(i).raw() }
 
 // Any returns column i as nil, int64, float64, string or []byte.
-func (r Row) Any(i int) any {
-	switch r.Type(i) {
-	case Integer:
-		return r.Int64(i)
-	case Float:
-		return r.Float64(i)
-	case Text:
-		return r.Text(i)
-	case Blob:
-		return r.Blob(i)
-	}
-	return nil
-}
+func (r Row) Any(i int) any { return r.value(i).any() }
 
 // Columns describes the columns of the row.
 func (r Row) Columns() []Column {
@@ -293,85 +233,3 @@ func (r Row) ColumnName(i int) string { return r.stmt.Columns()[i].Name }
 
 // DeclType returns the declared type of column i, "" for an expression.
 func (r Row) DeclType(i int) string { return r.stmt.Columns()[i].DeclType }
-
-func floatToInt(f float64) int64 {
-	switch {
-	case f != f:
-		return 0
-	case f >= math.MaxInt64:
-		return math.MaxInt64
-	case f <= math.MinInt64:
-		return math.MinInt64
-	}
-	return int64(f)
-}
-
-// numberPrefix returns the longest prefix of b, blanks skipped, that is a number.
-func numberPrefix(b []byte, float bool) string {
-	i := 0
-	for i < len(b) && (b[i] == ' ' || b[i] >= '\t' && b[i] <= '\r') {
-		i++
-	}
-	start := i
-	digits := func() bool {
-		from := i
-		for i < len(b) && b[i] >= '0' && b[i] <= '9' {
-			i++
-		}
-		return i > from
-	}
-	if i < len(b) && (b[i] == '-' || b[i] == '+') {
-		i++
-	}
-	ok := digits()
-	if !float {
-		return string(b[start:i])
-	}
-	if i < len(b) && b[i] == '.' {
-		i++
-		ok = digits() || ok
-	}
-	if end := i; ok && i < len(b) && (b[i] == 'e' || b[i] == 'E') {
-		i++
-		if i < len(b) && (b[i] == '-' || b[i] == '+') {
-			i++
-		}
-		if !digits() {
-			i = end
-		}
-	}
-	if !ok {
-		return ""
-	}
-	return string(b[start:i])
-}
-
-func leadingInt(b []byte) int64 {
-	n, err := strconv.ParseInt(numberPrefix(b, false), 10, 64)
-	if err != nil { // out of range, or a float such as 1e3
-		return floatToInt(leadingFloat(b))
-	}
-	return n
-}
-
-func leadingFloat(b []byte) float64 {
-	f, _ := strconv.ParseFloat(numberPrefix(b, true), 64) // out of range: ±Inf, as SQLite has it
-	return f
-}
-
-// formatFloat writes a float as SQLite does: 15 digits, and always recognisable as a float.
-func formatFloat(f float64) string {
-	switch {
-	case math.IsInf(f, 1):
-		return "Inf"
-	case math.IsInf(f, -1):
-		return "-Inf"
-	}
-	s := strconv.FormatFloat(f, 'g', 15, 64)
-	for i := range len(s) {
-		if s[i] == '.' || s[i] == 'e' {
-			return s
-		}
-	}
-	return s + ".0"
-}
