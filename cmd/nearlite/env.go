@@ -2,8 +2,8 @@ package main
 
 import "io"
 
-// Env is what a verb may touch of the world around it. (Declared here until
-// main.go does; whoever writes main.go may take it over.)
+// Env is what a verb may touch of the world around it.
 type Env struct {
+	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 }

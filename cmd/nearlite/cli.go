@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong" // verbs as structs, so that flags and help cannot drift; released this autumn
+)
+
+// What the command exits with.
+const (
+	exitOK          = 0
+	exitFailed      = 1 // an error, or a check that found damage
+	exitUsage       = 2 // a command line that makes no sense
+	exitInterrupted = 130
+)
+
+// CLI is the command line: a field for each verb.
+type CLI struct {
+	Shell   ShellCmd   `cmd:"" help:"Ask a database: a prompt, or one statement after the other."`
+	Check   CheckCmd   `cmd:"" help:"Is the database whole?"`
+	Backup  BackupCmd  `cmd:"" help:"Copy a database while others write to it."`
+	Bench   BenchCmd   `cmd:"" help:"Measure the engine on this machine."`
+	Version VersionCmd `cmd:"" help:"Which nearlite, which SQLite, built how."`
+}
+
+// exitStatus travels by panic from kong, which ends the process after --help.
+type exitStatus int
+
+// run is the whole command: it parses args, runs the verb, prints its error,
+// and returns what to exit with. The first Ctrl-C ends ctx, the second the process.
+func run(ctx context.Context, args []string, env *Env) (code int) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	defer context.AfterFunc(ctx, stop)()
+	defer func() {
+		if p := recover(); p != nil {
+			status, ok := p.(exitStatus)
+			if !ok {
+				panic(p)
+			}
+			code = int(status)
+		}
+	}()
+	parser, err := newParser(ctx, env)
+	if err != nil {
+		return report(ctx, env, err)
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return reportUsage(env, err)
+	}
+	return report(ctx, env, parsed.Run())
+}
+
+func newParser(ctx context.Context, env *Env) (*kong.Kong, error) {
+	return kong.New(&CLI{},
+		kong.Name("nearlite"),
+		kong.Description("SQLite, near your code. “nearlite VERB --help” has an example of each verb."),
+		kong.Writers(env.Stdout, env.Stderr),
+		kong.Exit(func(code int) { panic(exitStatus(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(env),
+	)
+}
+
+// report prints an error and what to try, and returns what to exit with.
+func report(ctx context.Context, env *Env, err error) int {
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		fmt.Fprintln(env.Stderr, "interrupted")
+		return exitInterrupted
+	}
+	printError(env.Stderr, err)
+	return exitFailed
+}
+
+// reportUsage is report for a command line that could not be parsed.
+func reportUsage(env *Env, err error) int {
+	verb := ""
+	if p := new(kong.ParseError); errors.As(err, &p) && p.Context != nil {
+		if command := p.Context.Command(); command != "" {
+			verb, _, _ = strings.Cut(command, " <")
+			verb += " "
+		}
+	}
+	printError(env.Stderr, advise(err, "nearlite "+verb+"--help"))
+	return exitUsage
+}
+
+// printError is the form of every error: what happened, then what to try.
+func printError(w io.Writer, err error) {
+	fmt.Fprintf(w, "Error: %v\n", err)
+	for _, try := range hints(err) {
+		fmt.Fprintf(w, "Try: %s\n", try)
+	}
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/nearlite/nearlite/sqlite"
+)
+
+// TestMain lets scripts and terminals run this binary as nearlite.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"nearlite": main})
+}
+
+// The scripts use the command as its users do, with the stock sqlite3 program as
+// the other party where it is installed.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("XDG_STATE_HOME", env.WorkDir+"/state")
+			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			switch cond {
+			case "readonly":
+				return canMakeReadOnly(), nil
+			case "fts5":
+				return slices.Contains(sqlite.CompileOptions(), "ENABLE_FTS5"), nil
+			}
+			return false, fmt.Errorf("unknown condition %s", cond)
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"damage":   damage,
+			"readonly": readonly,
+		},
+	})
+}
+
+// damage FILE how changes a file: cut keeps half of it, noise writes random bytes
+// over all of it, page writes them over its second page.
+func damage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: damage FILE cut|noise|page")
+	}
+	path := ts.MkAbs(args[0])
+	data, err := os.ReadFile(path)
+	ts.Check(err)
+	switch args[1] {
+	case "cut":
+		data = data[:len(data)/2]
+	case "noise":
+		scramble(data)
+	case "page":
+		scramble(data[4096:8192])
+	default:
+		ts.Fatalf("unknown damage %s", args[1])
+	}
+	ts.Check(os.WriteFile(path, data, 0o600))
+}
+
+// scramble fills data with bytes that look encrypted and are always the same.
+func scramble(data []byte) {
+	state := uint64(0x9E3779B97F4A7C15)
+	for i := range data {
+		state = state*6364136223846793005 + 1442695040888963407
+		data[i] = byte(state >> 56)
+	}
+}

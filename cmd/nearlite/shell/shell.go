@@ -1,0 +1,124 @@
+// Package shell asks a database what a person types, or a script says: SQL, and
+// commands that begin with a dot. Everything runs on the engine; what the engine
+// refuses inside a transaction runs on its writing connection instead.
+package shell
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/nearlite/nearlite"
+	"github.com/nearlite/nearlite/cmd/nearlite/terminal"
+)
+
+// Config of a shell.
+type Config struct {
+	Path       string   // the database; made if it is not there, unless ReadOnly
+	ReadOnly   bool     // refuse to write
+	Mode       Mode     // how results are printed
+	Statements []string // run these and end; without any, read Stdin
+
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+
+	// PrintError prints what went wrong at a prompt, where the shell goes on.
+	PrintError func(err error)
+}
+
+// forever is longer than anyone sits at a prompt: the engine's bounds protect
+// callers from each other, and here there is only one.
+const forever = 365 * 24 * time.Hour
+
+// Run opens the database and asks it: the statements of the configuration, those
+// a person types, or those that come through a pipe. The first error ends it,
+// except at a prompt.
+func Run(ctx context.Context, c Config) (err error) {
+	s := &session{print: newPrinter(c.Stdout, c.Mode), screen: c.Stderr}
+	if err := s.open(ctx, c); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	switch {
+	case len(c.Statements) > 0:
+		return s.all(ctx, c.Statements)
+	case terminal.Is(c.Stdin):
+		return (&prompt{session: s, config: c}).run(ctx)
+	default:
+		return s.script(ctx, c.Stdin)
+	}
+}
+
+func (s *session) open(ctx context.Context, c Config) (err error) {
+	s.db, err = nearlite.Open(ctx, c.Path, &nearlite.Options{
+		ReadOnly:       c.ReadOnly,
+		MustExist:      c.ReadOnly,
+		MaxSnapshotAge: forever,
+		MaxWALBytes:    1 << 50,
+		MaxClosure:     forever,
+		LeaseIdle:      forever,
+		LeaseContended: forever,
+		LeaseTotal:     forever,
+		OnConnect:      s.brakes.connected,
+		Logger:         slog.New(slog.NewTextHandler(c.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+	})
+	return err
+}
+
+// all runs statements one after the other.
+func (s *session) all(ctx context.Context, statements []string) error {
+	for _, text := range statements {
+		if err := s.run(ctx, text, 0); err != nil {
+			return stopped(err)
+		}
+	}
+	return nil
+}
+
+// script runs what a file or a pipe says.
+func (s *session) script(ctx context.Context, in io.Reader) error {
+	var p pending
+	lines := bufio.NewReaderSize(in, 1<<16)
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil && err != io.EOF {
+			return fmt.Errorf("read the script: %w", err)
+		}
+		if line == "" && err == io.EOF {
+			break
+		}
+		line = strings.TrimRight(line, "\r\n")
+		if p.empty() && isCommand(line) {
+			p.lines++
+			if err := s.run(ctx, line, p.lines); err != nil {
+				return stopped(err)
+			}
+			continue
+		}
+		if p.add(line) {
+			if err := s.run(ctx, p.take(), p.first); err != nil {
+				return stopped(err)
+			}
+		}
+	}
+	if p.empty() {
+		return nil
+	}
+	return stopped(s.run(ctx, p.take(), p.first))
+}
+
+// errQuit ends a shell.
+var errQuit = errors.New("quit")
+
+// stopped is the error a run ends with: none if it was asked to.
+func stopped(err error) error {
+	if errors.Is(err, errQuit) {
+		return nil
+	}
+	return err
+}
