@@ -59,7 +59,7 @@ func (r *ledgerRun) work(ctx context.Context) error {
 	return cmp.Or(ctx.Err(), context.Cause(running))
 }
 
-// loop has every caller ask again as soon as it is answered.
+// loop has every caller ask, at least once, and again as soon as it is answered.
 func (r *ledgerRun) loop(ctx context.Context) {
 	var callers sync.WaitGroup
 	deadline := time.Now().Add(r.Duration)
@@ -67,14 +67,14 @@ func (r *ledgerRun) loop(ctx context.Context) {
 		callers.Go(func() {
 			caller := r.system.caller(newPicker(r.Dist, r.Accounts, i))
 			latency := r.latency.of(i)
-			for now := time.Now(); now.Before(deadline) && !r.stopped.Load(); {
+			for now, over := time.Now(), false; !over && !r.stopped.Load(); {
 				if err := caller.request(ctx); err != nil {
 					r.stop(err)
 					break
 				}
 				then := time.Now()
 				latency.record(then.Sub(now))
-				now = then
+				now, over = then, !then.Before(deadline)
 			}
 			r.moved.Add(caller.moved())
 		})
