@@ -132,6 +132,7 @@ void *sqlite3_malloc64(sqlite3_uint64);
 void sqlite3_free(void *);
 const char *sqlite3_errstr(int);
 int sqlite3_complete(const char *);
+char *sqlite3_snprintf(int, char *, const char *, ...);
 
 /* Connection */
 int sqlite3_open_v2(const char *, sqlite3 **, int, const char *);

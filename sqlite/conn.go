@@ -174,7 +174,7 @@ func (c *Conn) prepareCached(sql string) (*Stmt, error) {
 	if err != nil {
 		return nil, err
 	}
-	if rest := strings.TrimSpace(tail); rest != "" && !onlyComments(rest) {
+	if tail != "" && !onlyComments(tail) {
 		s.free()
 		return nil, &Error{Code: CodeError, Msg: "more than one statement where one is expected", SQL: sql, Offset: len(sql) - len(tail)}
 	}
@@ -284,7 +284,7 @@ func (c *Conn) Exec(sql string, args ...any) error {
 		if s == nil || err != nil {
 			return err
 		}
-		if len(args) > 0 && strings.TrimSpace(tail) != "" && !onlyComments(strings.TrimSpace(tail)) {
+		if len(args) > 0 && !onlyComments(tail) {
 			s.Finalize()
 			return &Error{Code: CodeError, Msg: "arguments are given for more than one statement", SQL: sql, Offset: len(sql) - len(tail)}
 		}
@@ -421,24 +421,30 @@ func Complete(sql string) bool {
 	return C.sqlite3_complete(cs) != 0
 }
 
-// onlyComments reports whether sql holds no statement.
+// onlyComments reports whether sql holds no statement, as SQLite sees it.
 func onlyComments(sql string) bool {
 	for {
-		sql = strings.TrimLeft(sql, " \t\r\n\f;")
 		switch {
 		case sql == "":
 			return true
+		case sql[0] == ';':
+			sql = sql[1:]
+		case strings.IndexByte(" \t\n\f\r", sql[0]) >= 0: // which a vertical tab may follow, not begin
+			sql = strings.TrimLeft(sql, " \t\n\v\f\r")
+		case strings.HasPrefix(sql, byteOrderMark):
+			sql = sql[len(byteOrderMark):]
 		case strings.HasPrefix(sql, "--"):
-			_, rest, _ := strings.Cut(sql, "\n")
-			sql = rest
-		case strings.HasPrefix(sql, "/*"):
-			_, rest, closed := strings.Cut(sql[2:], "*/")
-			if !closed {
+			end := strings.IndexByte(sql, '\n')
+			if end < 0 {
 				return true
 			}
-			sql = rest
+			sql = sql[end:]
+		case strings.HasPrefix(sql, "/*") && len(sql) > 2:
+			_, sql, _ = strings.Cut(sql[2:], "*/")
 		default:
 			return false
 		}
 	}
 }
+
+const byteOrderMark = "\uFEFF" // a blank, wherever it stands

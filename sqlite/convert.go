@@ -1,5 +1,10 @@
 package sqlite
 
+// #cgo noescape nl_format_float
+// #cgo nocallback nl_format_float
+// #include "port.h"
+import "C"
+
 import (
 	"math"
 	"strconv"
@@ -135,10 +140,7 @@ func numberPrefix(b []byte, float bool) string {
 }
 
 func leadingInt(b []byte) int64 {
-	n, err := strconv.ParseInt(numberPrefix(b, false), 10, 64)
-	if err != nil { // out of range, or a float such as 1e3
-		return floatToInt(leadingFloat(b))
-	}
+	n, _ := strconv.ParseInt(numberPrefix(b, false), 10, 64) // out of range: the nearest, as SQLite has it
 	return n
 }
 
@@ -147,19 +149,9 @@ func leadingFloat(b []byte) float64 {
 	return f
 }
 
-// formatFloat writes a float as SQLite does: 15 digits, and always recognisable as a float.
+// formatFloat writes a float as SQLite does: shortest where that is easily had,
+// 17 digits otherwise, and always recognisable as a float.
 func formatFloat(f float64) string {
-	switch {
-	case math.IsInf(f, 1):
-		return "Inf"
-	case math.IsInf(f, -1):
-		return "-Inf"
-	}
-	s := strconv.FormatFloat(f, 'g', 15, 64)
-	for i := range len(s) {
-		if s[i] == '.' || s[i] == 'e' {
-			return s
-		}
-	}
-	return s + ".0"
+	var buf [32]C.char
+	return C.GoStringN(&buf[0], C.nl_format_float(C.double(f), &buf[0], C.int(len(buf))))
 }

@@ -46,7 +46,8 @@ static int bind(nl_port *p, sqlite3_stmt *s, int64_t at, int nargs) {
 ** is no DML; the difference of the totals tells. */
 static void outcome(nl_port *p, int64_t total_before) {
   int hi;
-  p->changes = sqlite3_total_changes64(p->db) == total_before ? 0 : sqlite3_changes64(p->db);
+  p->changed = sqlite3_total_changes64(p->db) != total_before;
+  p->changes = p->changed ? sqlite3_changes64(p->db) : 0;
   p->rowid = sqlite3_last_insert_rowid(p->db);
   p->autocommit = sqlite3_get_autocommit(p->db);
   p->deferred_fk = 0;
@@ -164,6 +165,11 @@ int nl_query(uintptr_t port, uintptr_t stmt, int nargs, uintptr_t block, int fla
   if (p->rc == SQLITE_OK) fill(p, s, b, flags);
   if (!(flags & NL_FRESH)) outcome(p, before);
   return p->rc;
+}
+
+int nl_format_float(double f, char *buf, int size) {
+  sqlite3_snprintf(size, buf, "%!.17g", f);
+  return (int)strlen(buf);
 }
 
 int nl_end(uintptr_t port, uintptr_t stmt) {

@@ -68,6 +68,7 @@ typedef struct nl_port {
   int32_t autocommit;  /* 1: no transaction is open (any more) */
   int32_t deferred_fk; /* 1: a deferred foreign key is violated at this moment */
   int32_t failed_op;   /* nl_batch: index of the statement that failed */
+  int32_t changed;     /* 1: rows were changed, also by triggers and before a failure */
   int64_t changes;     /* rows changed by the statement itself, 0 if it is no DML */
   int64_t rowid;       /* last_insert_rowid */
 
@@ -106,6 +107,9 @@ int nl_query(uintptr_t port, uintptr_t stmt, int nargs, uintptr_t block, int fla
 int nl_fetch(uintptr_t port, uintptr_t stmt, uintptr_t block, int flags);
 /* Ends a statement that has rows left. */
 int nl_end(uintptr_t port, uintptr_t stmt);
+
+/* The text of a float, as a cast makes it; returns its length. */
+int nl_format_float(double f, char *buf, int size);
 
 /* snapshot.c */
 int nl_snapshot_refresh(uintptr_t port); /* see NL_FRESH */

@@ -18,6 +18,7 @@ const nl_symbol nl_symbols[] = {
     SYMBOL(sqlite3_free),
     SYMBOL(sqlite3_errstr),
     SYMBOL(sqlite3_complete),
+    SYMBOL(sqlite3_snprintf),
     SYMBOL(sqlite3_open_v2),
     SYMBOL(sqlite3_close_v2),
     SYMBOL(sqlite3_extended_result_codes),
