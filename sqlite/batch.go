@@ -63,6 +63,11 @@ func (c *Conn) Batch(ops []BatchOp, results []Result) ([]Result, error) {
 	return results, nil
 }
 
+// Changed reports whether the last execution changed rows, by itself or through
+// triggers. One that failed may have, and keeps them, under OR FAIL and
+// RAISE(FAIL); true after any other failure means nothing.
+func (c *Conn) Changed() bool { return c.port != nil && c.port.changed != 0 }
+
 // growOps returns C memory for n operations, the connection's own.
 func (c *Conn) growOps(n int) []C.nl_op {
 	if n > len(c.ops) {

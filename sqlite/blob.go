@@ -167,12 +167,12 @@ func (b *BlobHandle) end() C.int {
 	return rc
 }
 
-// endBlobs closes all handles, those of a revoked connection too.
+// endBlobs closes all handles. It leaves the list as it is, which is the owner's
+// and not Revoke's to change.
 func (c *Conn) endBlobs() {
 	for _, b := range c.blobs {
 		b.end()
 	}
-	c.blobs = nil
 }
 
 // enter begins a call on an open handle.

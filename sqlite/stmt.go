@@ -447,7 +447,13 @@ func (c *Conn) CloseCursors() {
 	for c.cursors != nil {
 		c.cursors.Close()
 	}
-	for n := len(c.blobs); n > 0; n = len(c.blobs) {
+	if len(c.blobs) == 0 {
+		return
+	}
+	for n := len(c.blobs); n > 0; n-- {
 		c.blobs[n-1].Close()
 	}
+	c.turn.hold()
+	c.blobs = nil // also those that Revoke has closed
+	c.turn.leave()
 }
