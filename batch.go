@@ -2,6 +2,7 @@ package nearlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/nearlite/nearlite/sqlite"
@@ -35,7 +36,7 @@ func (db *DB) Exec(ctx context.Context, sql string, args ...any) (Result, error)
 	b := &batch{}
 	b.one[0] = Statement{sql, args}
 	b.stmts, b.results = b.one[:], b.oneRes[:0]
-	if err := db.write(&request{ctx: ctx, batch: b}); err != nil {
+	if err := db.write(request{ctx: ctx, batch: b}); err != nil {
 		return Result{}, err
 	}
 	return b.results[0], nil
@@ -49,7 +50,7 @@ func (db *DB) Batch(ctx context.Context, stmts ...Statement) ([]Result, error) {
 		return nil, nil
 	}
 	b := &batch{stmts: stmts}
-	if err := db.write(&request{ctx: ctx, batch: b}); err != nil {
+	if err := db.write(request{ctx: ctx, batch: b}); err != nil {
 		return nil, err
 	}
 	return b.results, nil
@@ -57,21 +58,20 @@ func (db *DB) Batch(ctx context.Context, stmts ...Statement) ([]Result, error) {
 
 // runBatch runs a list of statements once: in one crossing into C when none of
 // them has rows to return.
-func (w *writer) runBatch(r *request) verdict {
-	b := r.batch
-	tx := w.handle(r)
+func (w *writer) runBatch(tx *WriteTx, b *batch) error {
 	b.results = b.results[:0]
-	r.err = nil
 	ops, plain, err := w.prepareBatch(tx, b)
-	switch {
-	case err != nil:
-		r.err = err
-	case plain:
-		r.err = w.runPlain(tx, b, ops)
-	default:
-		r.err = runRows(tx, b)
+	if err != nil {
+		return err
 	}
-	return tx.end(r)
+	if plain {
+		err = w.runPlain(tx, b, ops)
+		if !errors.Is(err, sqlite.ErrClosed) {
+			return err
+		}
+		// The cache gave up a statement for one behind it; nothing has run yet.
+	}
+	return runRows(tx, b)
 }
 
 // prepareBatch prepares statements for runPlain. It reports plain false when
@@ -86,7 +86,7 @@ func (w *writer) prepareBatch(tx *WriteTx, b *batch) (ops []sqlite.BatchOp, plai
 			if i > 0 {
 				return nil, false, nil
 			}
-			return nil, false, err
+			return nil, false, numbered(b, 0, err)
 		}
 		if s.Tag() != nil || s.ColumnCount() > 0 {
 			return nil, false, nil
@@ -118,7 +118,9 @@ func (w *writer) runPlain(tx *WriteTx, b *batch, ops []sqlite.BatchOp) error {
 	}
 	clear(w.ops)
 	if err != nil {
-		return numbered(b, len(w.results), err)
+		// OR FAIL and RAISE(FAIL) keep what was done before; a failed transaction does not.
+		tx.wrote = tx.wrote || w.conn.Changed()
+		return numbered(b, len(w.results), tx.failed(err))
 	}
 	if w.conn.DeferredViolation() {
 		tx.wrote = true

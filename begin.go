@@ -99,6 +99,7 @@ func (db *DB) Begin(ctx context.Context, opts *TxOptions) (*Tx, error) {
 			return nil, err
 		}
 		tx.reader, tx.state = r.handle(context.Background()), txLive
+		r.held.Store(tx)
 		return tx, nil
 	}
 	if err := db.writer.check(ctx); err != nil {
@@ -180,7 +181,7 @@ func (tx *Tx) acquire(ctx context.Context) error {
 		tx.finish(ErrNested)
 		return ErrNested
 	}
-	b, i, err := tx.w.q.enter(&request{ctx: ctx, inter: tx})
+	b, i, err := tx.w.q.enter(request{ctx: ctx, inter: tx})
 	if err != nil {
 		tx.finish(err)
 		return err
@@ -311,9 +312,7 @@ func (tx *Tx) Rollback() error {
 func (w *writer) interact(r *request) {
 	tx := r.inter
 	if err := w.lend(r); err != nil {
-		w.settle(r, err)
-		tx.finish(err)
-		close(tx.granted)
+		w.refuse(r, err)
 		return
 	}
 	close(tx.granted)
@@ -333,7 +332,7 @@ func (w *writer) interact(r *request) {
 // lend opens a savepoint of its own for the transaction and makes it live.
 func (w *writer) lend(r *request) error {
 	tx := r.inter
-	if err := w.begin(); err != nil {
+	if err := w.begin(r.ctx); err != nil {
 		return err
 	}
 	w.endGroup()
@@ -406,9 +405,11 @@ func (w *writer) hasCompany() bool {
 func (w *writer) setAside(r *request) {
 	tx := r.inter
 	w.conn.CloseCursors()
-	w.rewind()
+	if !w.rewind() {
+		w.bringBack()
+	}
 	w.commit()
-	err := w.begin()
+	err := w.begin(context.Background())
 	if err == nil {
 		err = w.rerun(r)
 	}
@@ -460,25 +461,25 @@ func (w *writer) conclude(r *request) {
 	case lost:
 		w.bringBack()
 	default:
-		if w.inTx && w.group >= 0 {
-			w.rewind()
-		}
+		w.takeBack()
 	}
 	w.settle(r, r.err)
 	tx.settled(r.err)
 }
 
-// bringBack runs again what was lost with the transaction.
-func (w *writer) bringBack() {
-	again := append([]*request(nil), w.open...)
-	w.open, w.group, w.inTx, w.dirty = w.open[:0], -1, false, false
-	w.db.stats.reruns.Add(1)
-	w.redo(again)
+// takeBack undoes an interactive transaction in its savepoint, or brings its
+// neighbours back if more than that was undone.
+func (w *writer) takeBack() {
+	switch {
+	case !w.inTx:
+	case w.conn.LostTransaction(), w.group >= 0 && !w.rewind():
+		w.bringBack()
+	}
 }
 
 // replay runs an interactive transaction again that had ended with a commit.
 func (w *writer) replay(r *request) {
-	err := w.begin()
+	err := w.begin(context.Background())
 	if err == nil {
 		err = w.rerun(r)
 	}
@@ -491,9 +492,7 @@ func (w *writer) replay(r *request) {
 		}
 		err = ErrConflict
 	}
-	if w.inTx && w.group >= 0 {
-		w.rewind()
-	}
+	w.takeBack()
 	w.settle(r, err)
 }
 
@@ -519,7 +518,7 @@ func (tx *Tx) stream(ctx context.Context, sql string, args []any) (*Rows, error)
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
 	if tx.state == txEnded {
-		return nil, ErrTxDone
+		return nil, tx.err
 	}
 	tx.reader.r.watch.end()
 	tx.reader.ctx = ctx
@@ -540,9 +539,24 @@ func (tx *Tx) closeReader() error {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
 	if tx.state == txEnded {
-		return ErrTxDone
+		return tx.err
 	}
-	tx.state, tx.err = txEnded, ErrTxDone
-	tx.reader.end()
+	tx.endReading(ErrTxDone)
 	return nil
+}
+
+// endReading gives the snapshot of a read-only transaction back. tx.mu is held.
+func (tx *Tx) endReading(why error) {
+	tx.state, tx.err = txEnded, why
+	tx.reader.r.held.Store(nil)
+	tx.reader.end()
+}
+
+// abandon ends a read-only transaction because the database closes.
+func (tx *Tx) abandon() {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if tx.state != txEnded {
+		tx.endReading(ErrClosed)
+	}
 }

@@ -147,7 +147,7 @@ func (c *checkpointer) askToFinish() {
 	}
 	go func() {
 		defer c.finishing.Store(false)
-		err := c.db.write(&request{ctx: c.db.ctx, excl: &exclusive{engine: (*writer).finishCheckpoint}})
+		err := c.db.write(request{ctx: c.db.ctx, excl: &exclusive{engine: (*writer).finishCheckpoint}})
 		if err != nil && c.db.ctx.Err() == nil && !errors.Is(err, ErrClosed) {
 			c.db.opts.Logger.Error("finish checkpoint", "db", c.db.path, "err", err)
 		}
@@ -187,5 +187,5 @@ func (w *writer) finishCheckpoint() error {
 // itself when the WAL has grown; call it to leave a complete file behind, for
 // example before measuring or copying it.
 func (db *DB) Checkpoint(ctx context.Context) error {
-	return db.write(&request{ctx: ctx, excl: &exclusive{engine: (*writer).finishCheckpoint}})
+	return db.write(request{ctx: ctx, excl: &exclusive{engine: (*writer).finishCheckpoint}})
 }

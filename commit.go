@@ -42,7 +42,9 @@ func (w *writer) seal() error {
 			return err
 		}
 	}
+	from := time.Now()
 	_, err := w.sql.commit.Exec()
+	w.price += (time.Since(from) - w.price) / 8
 	for try := 0; errors.Is(err, sqlite.CodeBusy) && !w.conn.AutoCommit() && try < 10; try++ {
 		w.conn.CloseCursors() // an unfinished statement of ours; nothing foreign can refuse a COMMIT
 		_, err = w.sql.commit.Exec()

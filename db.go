@@ -283,6 +283,9 @@ func (db *DB) look(now time.Duration) bool {
 // interrupts reads, copies the WAL back and closes the files. Nothing that was
 // acknowledged is lost, whether Close is called or not.
 func (db *DB) Close() error {
+	if db.writer.runner.Load() == goroutine() {
+		return fmt.Errorf("close %s: %w", db.path, ErrNested)
+	}
 	if !db.closing.CompareAndSwap(false, true) {
 		return ErrClosed
 	}

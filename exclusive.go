@@ -22,7 +22,7 @@ type exclusive struct {
 // open is rolled back. Afterwards the connection is opened anew, so attached
 // files, temporary tables and settings end with fn.
 func (db *DB) Exclusive(ctx context.Context, fn func(c *sqlite.Conn) error) error {
-	return db.write(&request{ctx: ctx, excl: &exclusive{fn: fn}})
+	return db.write(request{ctx: ctx, excl: &exclusive{fn: fn}})
 }
 
 // exclusive runs between two batches.
@@ -33,12 +33,11 @@ func (w *writer) exclusive(r *request) error {
 	if r.excl.engine != nil {
 		return r.excl.engine(w)
 	}
-	w.current = r
 	w.conn.SetAuthorizer(nil)
 	w.conn.BusyTimeout(w.db.opts.BusyTimeout)
-	w.runner.Store(goroutine())
+	w.current, w.foreign = r, true
 	err := guarded(r, func() error { return r.excl.fn(w.conn) })
-	w.runner.Store(0)
+	w.foreign = false
 	return w.afterExclusive(err)
 }
 

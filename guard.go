@@ -36,17 +36,23 @@ func (g *guard) prepare(c *sqlite.Conn, sql string) (*sqlite.Stmt, error) {
 	g.strict, g.refusal, g.note = true, nil, note{}
 	s, err := c.Prepare(sql)
 	g.strict = false
-	if g.refusal != nil {
-		return nil, g.refusal
-	}
 	if err != nil {
-		return nil, err
+		return nil, g.explain(err)
 	}
 	if g.note.somethingOn && s.Tag() == nil {
 		n := g.note
 		s.SetTag(&n)
 	}
 	return s, nil
+}
+
+// explain returns the reason for a refusal, if that is why err came about.
+func (g *guard) explain(err error) error {
+	if g.refusal == nil {
+		return err
+	}
+	err, g.refusal = g.refusal, nil
+	return err
 }
 
 // pragmas that a transaction may run, with or without an argument.
@@ -68,13 +74,14 @@ func (g *guard) judge(a sqlite.Action) sqlite.Decision {
 	if !g.strict {
 		return sqlite.Allow
 	}
+	if what, creates := creations[a.Op]; creates && a.Schema == "temp" {
+		return g.refuse("a temporary "+what+" would stay for all callers and could shadow theirs", "use an ordinary table, a common table expression, or DB.Exclusive")
+	}
 	switch a.Op {
 	case sqlite.OpTransaction:
 		return g.refuse(a.A+" would end or begin the transactions of others too", "return from the closure (nil commits, an error rolls back), call Commit or Rollback of an interactive transaction, or nest with SAVEPOINT")
 	case sqlite.OpAttach, sqlite.OpDetach:
 		return g.refuse("an attached database would stay for all callers", "use DB.Exclusive")
-	case sqlite.OpCreateTempTable, sqlite.OpCreateTempView, sqlite.OpCreateTempTrigger, sqlite.OpCreateTempIndex:
-		return g.refuse("a temporary "+tempNames[a.Op]+" would stay for all callers and could shadow theirs", "use an ordinary table, a common table expression, or DB.Exclusive")
 	case sqlite.OpPragma:
 		return g.pragma(strings.ToLower(a.A), a.B)
 	case sqlite.OpSavepoint:
@@ -93,9 +100,22 @@ func (g *guard) judge(a sqlite.Action) sqlite.Decision {
 	return sqlite.Allow
 }
 
-var tempNames = map[sqlite.Op]string{
+// creations name what is created. SQLite has codes of their own for CREATE TEMP,
+// and the ordinary ones, in the schema temp, for CREATE TABLE temp.x and the like.
+var creations = map[sqlite.Op]string{
 	sqlite.OpCreateTempTable: "table", sqlite.OpCreateTempView: "view",
 	sqlite.OpCreateTempTrigger: "trigger", sqlite.OpCreateTempIndex: "index",
+	sqlite.OpCreateTable: "table", sqlite.OpCreateVTable: "table", sqlite.OpCreateView: "view",
+	sqlite.OpCreateTrigger: "trigger", sqlite.OpCreateIndex: "index",
+}
+
+// judgeReading is the authorizer of a reader. What a View may run is decided by
+// whether it only reads; but settings count as reading, and would stay.
+func (g *guard) judgeReading(a sqlite.Action) sqlite.Decision {
+	if g.strict && a.Op == sqlite.OpPragma {
+		return g.pragma(strings.ToLower(a.A), a.B)
+	}
+	return sqlite.Allow
 }
 
 func (g *guard) pragma(name, arg string) sqlite.Decision {

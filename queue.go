@@ -17,10 +17,10 @@ type request struct {
 	inter *Tx
 	excl  *exclusive
 
-	state   atomic.Uint32 // waiting, then taken or cancelled; only if cancellable
-	settled bool          // err is final, whatever becomes of the batch
-	err     error         // what the caller gets; written before the block says it is done
-	escaped *escape       // a panic or Goexit of the closure, to be continued in the caller
+	state   uint32  // waiting, then taken or cancelled; atomic, and only if cancellable
+	settled bool    // err is final, whatever becomes of the batch
+	err     error   // what the caller gets; written before the block says it is done
+	escaped *escape // a panic or Goexit of the closure, to be continued in the caller
 }
 
 const (
@@ -31,11 +31,11 @@ const (
 
 // take claims the request for the writer; false: its caller has gone.
 func (r *request) take() bool {
-	return r.ctx.Done() == nil || r.state.Load() == taken || r.state.CompareAndSwap(waiting, taken)
+	return r.ctx.Done() == nil || atomic.LoadUint32(&r.state) == taken || atomic.CompareAndSwapUint32(&r.state, waiting, taken)
 }
 
 // cancel takes the request back; false: the writer has it.
-func (r *request) cancel() bool { return r.state.CompareAndSwap(waiting, cancelled) }
+func (r *request) cancel() bool { return atomic.CompareAndSwapUint32(&r.state, waiting, cancelled) }
 
 const blockLen = 64
 
@@ -121,7 +121,7 @@ type queue struct {
 
 // enter either makes the caller the writer (block nil, err nil) or puts the
 // request at the end of the queue.
-func (q *queue) enter(r *request) (b *block, i int, err error) {
+func (q *queue) enter(r request) (b *block, i int, err error) {
 	q.mu.Lock()
 	if q.closed {
 		q.mu.Unlock()
@@ -168,7 +168,23 @@ func (q *queue) take(into []*block, last int) []*block {
 		q.busy = false
 		return nil
 	}
-	into = append(into[:0], q.blocks...)
+	return q.empty(into[:0])
+}
+
+// takeMore returns what has come since, in order; the taker stays the writer.
+func (q *queue) takeMore(into []*block) []*block {
+	into = into[:0]
+	if q.contended.Load() == 0 {
+		return into
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.empty(into)
+}
+
+// empty moves all blocks out. q.mu is held.
+func (q *queue) empty(into []*block) []*block {
+	into = append(into, q.blocks...)
 	clear(q.blocks)
 	q.blocks = q.blocks[:0]
 	q.depth = 0
@@ -179,7 +195,7 @@ func (q *queue) take(into []*block, last int) []*block {
 // leave ends a caller's turn as the writer.
 func (q *queue) leave() {
 	q.mu.Lock()
-	q.busy = q.depth > 0
+	q.busy = q.depth > 0 || q.closed // the writer's goroutine has to end
 	start := q.busy
 	q.mu.Unlock()
 	if start {

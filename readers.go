@@ -46,8 +46,10 @@ type reader struct {
 	conn  *sqlite.Conn
 	state atomic.Uint32 // idle, busy or gone
 	taken atomic.Uint64 // when it was last taken; see stamp
+	grd   guard
 	watch watched
-	txs   []ReadTx // handles not used yet
+	txs   []ReadTx           // handles not used yet
+	held  atomic.Pointer[Tx] // the interactive transaction that has it
 
 	suspect uint64 // the clock's: taken, when it was last found too old
 }
@@ -186,6 +188,7 @@ func (p *readers) open() (*reader, error) {
 		return nil, err
 	}
 	r := &reader{db: p.db, conn: conn}
+	conn.SetAuthorizer(r.grd.judgeReading)
 	r.state.Store(busy)
 	all := append(append([]*reader(nil), p.list()...), r)
 	p.all.Store(&all)
@@ -325,14 +328,25 @@ func (p *readers) trim(now time.Duration) {
 	}
 }
 
-// close closes all readers, waiting for Views to end.
+// interruptForGood takes a running View's snapshot away, so that its queries end.
+func (r *reader) interruptForGood() {
+	if r.state.CompareAndSwap(busy, seized) {
+		r.conn.Revoke(time.Hour) // interrupts until the query gives way
+		r.state.Store(cut)
+	}
+}
+
+// close closes all readers, waiting for the closures of Views to return.
 func (p *readers) close() error {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
 	for _, r := range p.list() {
+		r.interruptForGood()
 		for !r.state.CompareAndSwap(idle, gone) {
-			r.watch.look(r.conn.Interrupt)
+			if tx := r.held.Load(); tx != nil {
+				tx.abandon()
+			}
 			time.Sleep(100 * time.Microsecond)
 		}
 		if err := r.conn.Close(); err != nil {

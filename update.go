@@ -28,12 +28,12 @@ type Row = sqlite.Row
 // fn runs its statements fail, and with them fn. Once the commit has begun the
 // outcome is [ErrCommitUnknown].
 func (db *DB) Update(ctx context.Context, fn func(tx *WriteTx) error) error {
-	return db.write(&request{ctx: ctx, fn: fn})
+	return db.write(request{ctx: ctx, fn: fn})
 }
 
 // write hands a request to the writer, or does the writer's work itself when
 // the database is idle, and returns its outcome.
-func (db *DB) write(r *request) error {
+func (db *DB) write(r request) error {
 	w := &db.writer
 	if err := w.check(r.ctx); err != nil {
 		return err
@@ -42,31 +42,35 @@ func (db *DB) write(r *request) error {
 	if err != nil {
 		return err
 	}
+	var escaped *escape
 	if b == nil {
-		w.inline(r)
-	} else {
-		err = b.wait(i)
-		r = &b.reqs[i]
-		if r.escaped == nil || int(b.done.Load()) <= i {
-			return err
-		}
+		err, escaped = w.inline(r)
+	} else if err = b.wait(i); err == errEscaped {
+		escaped = b.reqs[i].escaped
 	}
-	if r.escaped != nil {
-		r.escaped.resume()
+	if escaped != nil {
+		escaped.resume()
 	}
-	return r.err
+	return err
 }
 
 // inline does a single transaction on the caller's goroutine.
-func (w *writer) inline(r *request) {
+func (w *writer) inline(from request) (err error, escaped *escape) {
+	r := &w.single
 	defer func() {
-		if w.runner.Load() != 0 { // Goexit in the closure
+		if w.foreign { // Goexit in the closure
 			w.forget(r)
 		}
+		w.runner.Store(0)
+		*r = request{}
 		w.q.leave()
 	}()
+	w.runner.Store(goroutine())
+	w.lockBy = time.Time{}
+	r.ctx, r.fn, r.batch, r.excl = from.ctx, from.fn, from.batch, from.excl
 	w.step(r)
 	w.commit()
+	return r.err, r.escaped
 }
 
 // A WriteTx is a transaction of Update: it reads and writes the latest state. It
@@ -179,8 +183,13 @@ func (w *writer) interruptRead() { w.conn.Interrupt() }
 
 // failed turns an error of a statement into the one the closure sees.
 func (tx *WriteTx) failed(err error) error {
-	if tx.ctx.Err() != nil && sqlite.Code(err) == sqlite.CodeInterrupt {
+	switch {
+	case tx.ctx.Err() != nil && sqlite.Code(err) == sqlite.CodeInterrupt:
 		return context.Cause(tx.ctx)
+	case diskFull(err):
+		return fmt.Errorf("%w: %w", ErrDiskFull, err)
+	case sqlite.Code(err) == sqlite.CodeError && strings.Contains(err.Error(), "cannot VACUUM"):
+		return refused("VACUUM runs outside transactions", "use DB.Exclusive")
 	}
 	return err
 }

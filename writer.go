@@ -56,7 +56,12 @@ type writer struct {
 
 	blocks  []*block // taken from the queue and not answered completely
 	next    int      // request of blocks[0] to be answered next
+	todo    []*block // memory for work
 	current *request // the one that runs
+	single  request  // memory for inline
+
+	price  time.Duration // of a commit, as of late
+	before int           // requests in the last batch
 
 	ops     []sqlite.BatchOp // memory for runBatch
 	results []sqlite.Result
@@ -65,9 +70,11 @@ type writer struct {
 	txid   uint64           // last entry given to the log
 	last   sqlite.WALHeader // of our last commit
 	fullAt time.Time        // when the disk was last found full
+	lockBy time.Time        // until when these requests wait for another process's write
 	gated  bool             // readers run without keeping their snapshots until the next commit
 
-	runner   atomic.Uintptr // the goroutine that runs a closure now
+	runner   atomic.Uintptr // the goroutine that is the writer now
+	foreign  bool           // it runs a caller's code, which may panic or leave by Goexit
 	watch    watched        // of a statement that only reads, inside a closure
 	poisoned atomic.Pointer[error]
 	waking   chan []*block
@@ -132,9 +139,11 @@ func (w *writer) loop() {
 	defer w.survive()
 	for range w.q.wake {
 		for last := 0; ; {
-			if w.blocks = w.q.take(w.blocks, last); len(w.blocks) == 0 {
-				break
+			blocks := w.q.take(nil, last)
+			if len(blocks) == 0 {
+				break // and from here on somebody else may be the writer
 			}
+			w.blocks = blocks
 			last = w.work()
 		}
 		if w.q.drained() {
@@ -148,13 +157,15 @@ func (w *writer) loop() {
 // with runtime.Goexit, as t.FailNow does. What was taken and not answered runs
 // again, without the closure; that one's caller exits as it wished.
 func (w *writer) survive() {
-	if w.runner.Load() == 0 {
+	if !w.foreign {
 		return
 	}
 	w.forget(w.current)
 	go func() {
-		defer w.survive()
-		w.work()
+		func() { // not around loop, which survives by itself
+			defer w.survive()
+			w.work()
+		}()
 		w.q.wake <- struct{}{} // there may be more by now
 		w.loop()
 	}()
@@ -163,6 +174,7 @@ func (w *writer) survive() {
 // forget settles a request whose closure has left by Goexit, and undoes the
 // open transaction.
 func (w *writer) forget(r *request) {
+	w.foreign = false
 	w.runner.Store(0)
 	w.watch.end()
 	if r.excl != nil {
@@ -173,25 +185,49 @@ func (w *writer) forget(r *request) {
 	r.err, r.settled = errEscaped, true
 }
 
-// work does all requests of the taken blocks, commits and answers them, and
-// returns their number.
+// work does all requests of the taken blocks, and those that come meanwhile as
+// long as it pays, commits and answers them, and returns their number.
 func (w *writer) work() (n int) {
+	w.runner.Store(goroutine())
+	w.lockBy = time.Time{}
+	from := time.Now()
 	first := w.next
-	for _, b := range append([]*block(nil), w.blocks...) {
-		for i := first; i < b.n; i++ {
-			if r := &b.reqs[i]; r.settled {
-				w.open = append(w.open, r)
-			} else {
-				w.step(r)
+	for todo := append(w.todo[:0], w.blocks...); len(todo) > 0; todo = w.more(todo, from, n) {
+		for _, b := range todo {
+			for i := first; i < b.n; i++ {
+				if r := &b.reqs[i]; r.settled {
+					w.open = append(w.open, r)
+				} else {
+					w.step(r)
+				}
+				n++
 			}
-			if n++; n%batchMax == 0 {
-				w.commit()
-			}
+			first = 0
 		}
-		first = 0
+		w.todo = todo
 	}
 	w.commit()
+	w.before = n
+	w.runner.Store(0)
 	return n
+}
+
+// more takes what has come since into the open batch. A commit has a price that
+// hardly depends on its size; the batch goes on while that price is more than an
+// eighth of what it has cost so far. When nobody waits it ends at once, unless
+// the batch before it was much larger: then its callers are on their way back,
+// and to commit before they arrive would make every other batch a tiny one.
+func (w *writer) more(todo []*block, from time.Time, n int) []*block {
+	todo = todo[:0]
+	for spent := time.Since(from); n < batchMax && spent < 8*w.price; spent = time.Since(from) {
+		todo = w.q.takeMore(todo)
+		if len(todo) > 0 || n >= w.before/2 || spent > w.price {
+			break
+		}
+		runtime.Gosched()
+	}
+	w.blocks = append(w.blocks, todo...)
+	return todo
 }
 
 // step does one request.
@@ -200,7 +236,7 @@ func (w *writer) step(r *request) {
 	case !r.take():
 		w.settle(r, r.ctx.Err())
 	case r.ctx.Done() != nil && r.ctx.Err() != nil:
-		w.settle(r, r.ctx.Err())
+		w.refuse(r, context.Cause(r.ctx))
 	case r.excl != nil:
 		w.commit()
 		w.settle(r, w.exclusive(r))
@@ -218,10 +254,23 @@ func (w *writer) settle(r *request, err error) {
 	w.open = append(w.open, r)
 }
 
+// refuse settles a request that has not begun. After a wait for another process
+// it is answered at once: those behind it may have to wait longer.
+func (w *writer) refuse(r *request, err error) {
+	w.settle(r, err)
+	if r.inter != nil {
+		r.inter.finish(err)
+		close(r.inter.granted)
+	}
+	if !w.inTx && !w.lockBy.IsZero() {
+		w.commit()
+	}
+}
+
 // try runs a request in the open transaction, as a member of a group or alone.
 func (w *writer) try(r *request) {
-	if err := w.begin(); err != nil {
-		w.settle(r, err)
+	if err := w.begin(r.ctx); err != nil {
+		w.refuse(r, err)
 		return
 	}
 	if w.alone > 0 || w.group >= 0 && len(w.open)-w.group >= groupMax {
@@ -254,7 +303,9 @@ func (w *writer) undo(r *request) {
 	first := w.group
 	again := append([]*request(nil), w.open[first:]...)
 	w.open = w.open[:first]
-	w.rewind()
+	if !w.rewind() {
+		w.bringBack()
+	}
 	if len(again) == 0 {
 		w.settle(r, r.err)
 		return
@@ -281,13 +332,18 @@ func (w *writer) redo(list []*request) {
 // recover goes on after the transaction was lost at r: what had run before it
 // runs again and is committed, then r by itself.
 func (w *writer) recover(r *request) {
+	w.bringBack()
+	w.commit()
+	w.solo(r)
+	w.commit()
+}
+
+// bringBack runs again what was lost with the transaction.
+func (w *writer) bringBack() {
 	again := append([]*request(nil), w.open...)
 	w.open, w.group, w.inTx, w.dirty = w.open[:0], -1, false, false
 	w.db.stats.reruns.Add(1)
 	w.redo(again)
-	w.commit()
-	w.solo(r)
-	w.commit()
 }
 
 // solo runs a request in a transaction of its own and settles it if it fails.
@@ -296,7 +352,7 @@ func (w *writer) solo(r *request) {
 		w.settle(r, r.ctx.Err())
 		return
 	}
-	if err := w.begin(); err != nil {
+	if err := w.begin(r.ctx); err != nil {
 		w.settle(r, err)
 		return
 	}
@@ -310,15 +366,16 @@ func (w *writer) solo(r *request) {
 
 // run runs a request once.
 func (w *writer) run(r *request) verdict {
-	if r.batch != nil {
-		return w.runBatch(r)
-	}
 	tx := w.handle(r)
+	w.current, w.foreign = r, true
+	if r.batch != nil {
+		r.err = guarded(r, func() error { return w.runBatch(tx, r.batch) })
+		w.foreign = false
+		return tx.end(r)
+	}
 	from := w.db.clock.now()
-	w.current = r
-	w.runner.Store(goroutine())
 	r.err = guarded(r, func() error { return r.fn(tx) })
-	w.runner.Store(0)
+	w.foreign = false
 	if took := w.db.clock.now() - from; took >= w.db.opts.MaxClosure {
 		w.db.slow(r.fn, took)
 	}
@@ -338,7 +395,7 @@ func (w *writer) handle(r *request) *WriteTx {
 }
 
 // begin opens the batch's transaction if none is open.
-func (w *writer) begin() error {
+func (w *writer) begin(ctx context.Context) error {
 	if w.inTx {
 		return nil
 	}
@@ -348,7 +405,7 @@ func (w *writer) begin() error {
 	if !w.fullAt.IsZero() && time.Since(w.fullAt) < fullRetry {
 		return ErrDiskFull
 	}
-	if err := w.lock(); err != nil {
+	if err := w.lock(ctx); err != nil {
 		return err
 	}
 	w.inTx, w.dirty, w.group = true, false, -1
@@ -357,15 +414,21 @@ func (w *writer) begin() error {
 
 // lock takes SQLite's write lock. The loop is our own: another process's
 // checkpoint may hold the lock while it waits for our readers, which must then
-// let go of their snapshots.
-func (w *writer) lock() error {
+// let go of their snapshots. All who were waiting when it began wait for
+// BusyTimeout together, not one after the other.
+func (w *writer) lock(ctx context.Context) error {
 	_, err := w.sql.begin.Exec()
 	if err == nil {
 		return nil
 	}
-	deadline := time.Now().Add(w.db.opts.BusyTimeout)
+	if w.lockBy.IsZero() {
+		w.lockBy = time.Now().Add(w.db.opts.BusyTimeout)
+	}
 	for pause := 25 * time.Microsecond; errors.Is(err, sqlite.CodeBusy); pause = min(2*pause, time.Millisecond) {
-		if time.Now().After(deadline) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if time.Now().After(w.lockBy) {
 			return fmt.Errorf("begin: another process has been writing to %s for %v: %w", w.db.path, w.db.opts.BusyTimeout, err)
 		}
 		w.db.readers.dropAll()
@@ -405,15 +468,17 @@ func (w *writer) endGroup() {
 	}
 }
 
-// rewind undoes what was done in the savepoint and closes it.
-func (w *writer) rewind() {
+// rewind undoes what was done in the savepoint and closes it. It reports false
+// when that failed and all that is open had to go with it; see bringBack.
+func (w *writer) rewind() bool {
 	w.group = -1
 	if _, err := w.sql.rewind.Exec(); err == nil {
 		if _, err = w.sql.release.Exec(); err == nil {
-			return
+			return true
 		}
 	}
 	w.rollback()
+	return false
 }
 
 // rollback ends the transaction, if SQLite has not ended it already.
@@ -437,6 +502,7 @@ type escape struct {
 // caller; for Goexit, which cannot be caught, see survive.
 func guarded(r *request, fn func() error) (err error) {
 	returned := false
+	r.escaped = nil // of an earlier run
 	defer func() {
 		if returned {
 			return
