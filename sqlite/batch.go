@@ -26,7 +26,7 @@ func (c *Conn) Batch(ops []BatchOp, results []Result) ([]Result, error) {
 	list := c.growOps(n)
 	for i, op := range ops {
 		at, err := 0, error(nil)
-		if !op.Stmt.live() || op.Stmt.rows != nil {
+		if !op.Stmt.live() || op.Stmt.inUse() {
 			err = op.Stmt.notReady()
 		} else {
 			at, err = e.encode(op.Stmt, op.Args)

@@ -29,7 +29,7 @@ type BlobHandle struct {
 	table  string
 	column string
 	rowid  int64
-	index  int // in conn.blobs
+	index  int // in conn.blobs; -1: in there no more
 }
 
 // OpenBlob opens the value of one column of one row; schema is "main" or the
@@ -142,7 +142,7 @@ func (b *BlobHandle) Close() error {
 	c := b.conn
 	c.turn.hold()
 	defer c.turn.leave()
-	if b.ptr == nil {
+	if b.index < 0 {
 		return nil
 	}
 	if rc := b.unlink(); rc != C.SQLITE_OK {
@@ -158,9 +158,11 @@ func (b *BlobHandle) unlink() C.int {
 	c.blobs[last].index = b.index
 	c.blobs[b.index] = c.blobs[last]
 	c.blobs = c.blobs[:last]
+	b.index = -1
 	return b.end()
 }
 
+// end frees the handle, unless Revoke has.
 func (b *BlobHandle) end() C.int {
 	rc := C.sqlite3_blob_close(b.ptr)
 	b.ptr = nil

@@ -83,6 +83,7 @@ struct sqlite3_vfs {
 
 #define SQLITE_OK 0
 #define SQLITE_ERROR 1
+#define SQLITE_ABORT 4
 #define SQLITE_BUSY 5
 #define SQLITE_NOMEM 7
 #define SQLITE_INTERRUPT 9
@@ -116,6 +117,9 @@ struct sqlite3_vfs {
 #define SQLITE_BLOB 4
 #define SQLITE_NULL 5
 #define SQLITE_UTF8 1
+#define SQLITE_DETERMINISTIC 0x000000800
+#define SQLITE_DIRECTONLY 0x000080000
+#define SQLITE_INNOCUOUS 0x000200000
 
 #define SQLITE_STATIC ((void (*)(void *))0)
 #define SQLITE_TRANSIENT ((void (*)(void *))-1)
@@ -225,6 +229,7 @@ void sqlite3_result_double(sqlite3_context *, double);
 void sqlite3_result_null(sqlite3_context *);
 void sqlite3_result_text64(sqlite3_context *, const char *, sqlite3_uint64, void (*)(void *), unsigned char);
 void sqlite3_result_blob64(sqlite3_context *, const void *, sqlite3_uint64, void (*)(void *));
+int sqlite3_result_zeroblob64(sqlite3_context *, sqlite3_uint64);
 void sqlite3_result_error(sqlite3_context *, const char *, int);
 void sqlite3_result_error_code(sqlite3_context *, int);
 int sqlite3_value_type(sqlite3_value *);

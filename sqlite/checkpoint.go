@@ -37,10 +37,16 @@ func (c *Conn) Checkpoint(mode CheckpointMode) (frames, copied int, err error) {
 
 // AutoCheckpoint makes every COMMIT that leaves that many frames in the WAL run
 // a passive checkpoint; 0 switches that off.
-func (c *Conn) AutoCheckpoint(frames int) { C.sqlite3_wal_autocheckpoint(c.db, C.int(frames)) }
+func (c *Conn) AutoCheckpoint(frames int) {
+	if c.db != nil {
+		replace(&c.hooks.wal, nil, func(C.uintptr_t) { C.sqlite3_wal_autocheckpoint(c.db, C.int(frames)) })
+	}
+}
 
 // BusyPoll is BusyTimeout for short waits: it looks for the lock every 25 µs,
 // where SQLite's own handler sleeps a millisecond and more.
 func (c *Conn) BusyPoll(d time.Duration) {
-	C.nl_busy_poll(c.addr, C.int64_t(d.Microseconds()))
+	if c.db != nil {
+		replace(&c.hooks.busy, nil, func(C.uintptr_t) { C.nl_busy_poll(c.addr, C.int64_t(d.Microseconds())) })
+	}
 }

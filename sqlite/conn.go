@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -48,8 +49,14 @@ type Conn struct {
 	path  string
 	flags C.int // of the next query
 	enc   encoder
-	ring  ring
+	ring  *ring
 	spare []*block
+
+	nested  int     // calls of Go functions from inside SQLite; see suspend
+	inner   []*ring // of the calls made inside them, by depth
+	orphans []*Stmt // replaced in the cache while they ran
+	results encoder // of what Go functions return
+	caught  error   // what a Go function failed with; see fail
 
 	turn     turn             // of a reader; see Revoke
 	ops      []C.nl_op        // C memory for Batch
@@ -107,8 +114,8 @@ func Open(path string, flags OpenFlags, vfs string) (*Conn, error) {
 	port := C.nl_port_new()
 	port.db = db
 	c := &Conn{db: db, port: port, addr: C.uintptr_t(uintptr(unsafe.Pointer(port))), path: path,
-		stmts: map[string]*Stmt{}, stmtsMax: DefaultCacheStatements, own: map[*Stmt]struct{}{}, open: true}
-	c.enc.port = port
+		stmts: map[string]*Stmt{}, stmtsMax: DefaultCacheStatements, own: map[*Stmt]struct{}{}, ring: &ring{}, open: true}
+	c.enc = encoder{conn: c, port: port}
 	return c, nil
 }
 
@@ -121,6 +128,10 @@ func (c *Conn) Close() error {
 	if !c.open {
 		c.mu.Unlock()
 		return ErrClosed
+	}
+	if c.nested > 0 {
+		c.mu.Unlock()
+		return fmt.Errorf("close %s: a function that it called is running", c.path)
 	}
 	c.open = false
 	c.mu.Unlock()
@@ -137,18 +148,19 @@ func (c *Conn) Close() error {
 		C.sqlite3_finalize(s.ptr)
 	}
 	c.own = nil
+	c.freeOrphans()
 	C.nl_drop_pin(c.addr)
 	rc := C.sqlite3_close_v2(c.db)
 	c.hooks.release()
-	c.ring.free()
+	for _, r := range append(c.inner, c.ring) {
+		r.free()
+	}
 	for _, b := range c.spare {
 		b.free()
 	}
 	c.spare = nil
-	if c.ops != nil {
-		C.free(unsafe.Pointer(unsafe.SliceData(c.ops)))
-		c.ops = nil
-	}
+	c.freeOps()
+	C.nl_port_free(c.results.port)
 	C.nl_port_free(c.port)
 	c.port, c.db, c.addr = nil, nil, 0
 	if rc != C.SQLITE_OK {
@@ -162,7 +174,7 @@ func (c *Conn) Close() error {
 // stays prepared until the cache (of [DefaultCacheStatements]) needs its place,
 // so fetch it anew for each use instead of keeping it.
 func (c *Conn) Prepare(sql string) (*Stmt, error) {
-	if s := c.stmts[sql]; s != nil && s.rows == nil {
+	if s := c.stmts[sql]; s != nil && !s.inUse() {
 		s.used = true
 		return s, nil
 	}
@@ -178,8 +190,10 @@ func (c *Conn) prepareCached(sql string) (*Stmt, error) {
 		s.free()
 		return nil, &Error{Code: CodeError, Msg: "more than one statement where one is expected", SQL: sql, Offset: len(sql) - len(tail)}
 	}
-	if old := c.stmts[sql]; old != nil { // in use: this one is the caller's for now, the cache's by and by
-		old.cached, old.orphaned = false, true
+	c.freeOrphans()
+	if old := c.stmts[sql]; old != nil { // in use: this one takes its place
+		old.cached = false
+		c.orphans = append(c.orphans, old)
 	}
 	c.evict()
 	s.cached, s.used = true, true
@@ -192,7 +206,7 @@ func (c *Conn) evict() {
 	for len(c.stmts) >= c.stmtsMax {
 		evicted := false
 		for sql, s := range c.stmts {
-			if s.rows != nil {
+			if s.inUse() {
 				continue
 			}
 			if s.used {
@@ -222,9 +236,20 @@ func (s *Stmt) retire() {
 	s.free()
 }
 
+// freeOrphans frees the statements that were replaced and have ended since.
+func (c *Conn) freeOrphans() {
+	c.orphans = slices.DeleteFunc(c.orphans, func(s *Stmt) bool {
+		if s.inUse() {
+			return false
+		}
+		s.free()
+		return true
+	})
+}
+
 func (c *Conn) allOpen() bool {
 	for _, s := range c.stmts {
-		if s.rows == nil {
+		if !s.inUse() {
 			return false
 		}
 	}
@@ -275,7 +300,7 @@ func (c *Conn) prepare(sql string, flags C.uint) (*Stmt, string, error) {
 
 // Exec runs one statement with its arguments, or any number without.
 func (c *Conn) Exec(sql string, args ...any) error {
-	if s := c.stmts[sql]; s != nil && s.rows == nil {
+	if s := c.stmts[sql]; s != nil && !s.inUse() {
 		_, err := s.Exec(args...)
 		return err
 	}
@@ -321,7 +346,7 @@ func (c *Conn) QueryRow(sql string, args ...any) Row {
 // BusyTimeout lets SQLite wait that long for another connection's lock.
 func (c *Conn) BusyTimeout(d time.Duration) {
 	if c.db != nil {
-		C.sqlite3_busy_timeout(c.db, C.int(d.Milliseconds()))
+		replace(&c.hooks.busy, nil, func(C.uintptr_t) { C.sqlite3_busy_timeout(c.db, C.int(d.Milliseconds())) })
 	}
 }
 

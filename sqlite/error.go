@@ -96,7 +96,23 @@ func (c *Conn) fail(rc C.int, sql string) error {
 			e.Errno = syscall.Errno(C.sqlite3_system_errno(c.db))
 		}
 	}
+	e.attach(c.caught)
+	c.caught = nil
 	return e
+}
+
+// attach makes what a Go function failed with the cause, if it is this error: a
+// function's error has come as SQLite's message, the others' panics have no way.
+func (e *Error) attach(caught error) {
+	var p *PanicError
+	switch {
+	case caught == nil:
+	case e.Msg == caught.Error():
+		e.cause = caught
+	case errors.As(caught, &p):
+		e.Msg += ": " + caught.Error()
+		e.cause = caught
+	}
 }
 
 // openError says why a file could not be opened; db may be nil.

@@ -54,6 +54,17 @@ static void outcome(nl_port *p, int64_t total_before) {
   sqlite3_db_status(p->db, SQLITE_DBSTATUS_DEFERRED_FKS, &p->deferred_fk, &hi, 0);
 }
 
+/* settle ends a statement in which a callback failed that has no other way to
+** say so. */
+static int settle(nl_port *p, sqlite3_stmt *s, int rc) {
+  if (!p->failed) return rc;
+  p->failed = 0;
+  if (rc != SQLITE_OK) return rc;
+  sqlite3_reset(s);
+  p->more = NL_END;
+  return SQLITE_ABORT;
+}
+
 static int run(nl_port *p, sqlite3_stmt *s, int64_t at, int nargs) {
   int64_t before = sqlite3_total_changes64(p->db);
   int rc = bind(p, s, at, nargs);
@@ -65,7 +76,7 @@ static int run(nl_port *p, sqlite3_stmt *s, int64_t at, int nargs) {
     rc = rc == SQLITE_DONE ? SQLITE_OK : (end != SQLITE_OK ? end : rc);
   }
   outcome(p, before);
-  return rc;
+  return settle(p, s, rc);
 }
 
 int nl_exec(uintptr_t port, uintptr_t stmt, int nargs) {
@@ -164,7 +175,7 @@ int nl_query(uintptr_t port, uintptr_t stmt, int nargs, uintptr_t block, int fla
   if (p->rc == SQLITE_OK) p->rc = bind(p, s, 0, nargs);
   if (p->rc == SQLITE_OK) fill(p, s, b, flags);
   if (!(flags & NL_FRESH)) outcome(p, before);
-  return p->rc;
+  return p->rc = settle(p, s, p->rc);
 }
 
 int nl_format_float(double f, char *buf, int size) {
@@ -186,5 +197,5 @@ int nl_fetch(uintptr_t port, uintptr_t stmt, uintptr_t block, int flags) {
   int64_t before = sqlite3_total_changes64(p->db);
   fill(p, (sqlite3_stmt *)stmt, (nl_block *)block, flags);
   outcome(p, before);
-  return p->rc;
+  return p->rc = settle(p, (sqlite3_stmt *)stmt, p->rc);
 }

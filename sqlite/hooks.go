@@ -7,21 +7,32 @@ import (
 	"runtime/cgo"
 )
 
-// hooks are the handles of the Go functions that SQLite calls.
+// hooks are the handles of the Go functions that SQLite calls. Those of functions
+// and collations are SQLite's to release.
 type hooks struct {
-	authorizer cgo.Handle
-	others     []cgo.Handle
+	authorizer, busy, wal cgo.Handle
+}
+
+// replace puts a new handle for f, 0 if it is nil, in the place of one; set tells SQLite.
+func replace(h *cgo.Handle, f any, set func(C.uintptr_t)) {
+	old := *h
+	*h = 0
+	if f != nil {
+		*h = cgo.NewHandle(f)
+	}
+	set(C.uintptr_t(*h))
+	if old != 0 {
+		old.Delete()
+	}
 }
 
 func (h *hooks) release() {
-	if h.authorizer != 0 {
-		h.authorizer.Delete()
-		h.authorizer = 0
+	for _, each := range []cgo.Handle{h.authorizer, h.busy, h.wal} {
+		if each != 0 {
+			each.Delete()
+		}
 	}
-	for _, o := range h.others {
-		o.Delete()
-	}
-	h.others = nil
+	*h = hooks{}
 }
 
 // Action is something a statement is about to be allowed to do. What A and B
@@ -86,24 +97,123 @@ const (
 
 // SetAuthorizer lets f judge every statement when it is prepared, and prepared
 // again after a change of schema; nil lets everything pass. Statements prepared
-// before are prepared again. f must not use the connection.
+// before are prepared again. f must not use the connection; a panic denies.
 func (c *Conn) SetAuthorizer(f func(Action) Decision) {
 	if c.db == nil {
 		return
 	}
-	old := c.hooks.authorizer
-	c.hooks.authorizer = 0
+	var a any
 	if f != nil {
-		c.hooks.authorizer = cgo.NewHandle(f)
+		a = &authorizer{c, f}
 	}
-	C.nl_set_authorizer(c.db, C.uintptr_t(c.hooks.authorizer))
-	if old != 0 {
-		old.Delete()
-	}
+	replace(&c.hooks.authorizer, a, func(h C.uintptr_t) { C.nl_set_authorizer(c.db, h) })
+}
+
+type authorizer struct {
+	conn  *Conn
+	judge func(Action) Decision
 }
 
 //export goAuthorize
 func goAuthorize(h C.uintptr_t, action C.int, a, b, schema, trigger *C.char) C.int {
-	f := cgo.Handle(h).Value().(func(Action) Decision)
-	return C.int(f(Action{Op(action), C.GoString(a), C.GoString(b), C.GoString(schema), C.GoString(trigger)}))
+	f := cgo.Handle(h).Value().(*authorizer)
+	d, err := f.run(Action{Op(action), C.GoString(a), C.GoString(b), C.GoString(schema), C.GoString(trigger)})
+	if err != nil {
+		f.conn.caught = err
+	}
+	return C.int(d)
+}
+
+func (f *authorizer) run(a Action) (d Decision, err error) {
+	done := false
+	d = Deny
+	defer f.conn.rescue("the authorizer", &done, &err)
+	d = f.judge(a)
+	done = true
+	return d, nil
+}
+
+// SetBusyHandler lets f decide what to do when another connection holds a lock:
+// it is called with the number of calls before for the same lock, and returns
+// true to try again, after a pause of its own making, or false to fail with
+// [CodeBusy]. nil fails at once. It takes the place of [Conn.BusyTimeout] and
+// [Conn.BusyPoll], and they take its. f must not use the connection.
+func (c *Conn) SetBusyHandler(f func(n int) bool) {
+	if c.db == nil {
+		return
+	}
+	var b any
+	if f != nil {
+		b = &busyHandler{c, f}
+	}
+	replace(&c.hooks.busy, b, func(h C.uintptr_t) { C.nl_set_busy_handler(c.db, h) })
+}
+
+type busyHandler struct {
+	conn *Conn
+	wait func(n int) bool
+}
+
+//export goBusy
+func goBusy(h C.uintptr_t, n C.int) C.int {
+	f := cgo.Handle(h).Value().(*busyHandler)
+	again, err := f.run(int(n))
+	if err != nil {
+		f.conn.caught = err
+	}
+	if again {
+		return 1
+	}
+	return 0
+}
+
+func (f *busyHandler) run(n int) (again bool, err error) {
+	done := false
+	defer f.conn.rescue("the busy handler", &done, &err)
+	again = f.wait(n)
+	done = true
+	return again, nil
+}
+
+// SetWALHook has f called after every commit of this connection to a database in
+// WAL mode, with the database's name ("main") and the number of frames now in its
+// WAL; nil calls nothing. The commit has released its locks, so f may use the
+// connection, for a [Conn.Checkpoint] say. It takes the place of automatic
+// checkpoints, and [Conn.AutoCheckpoint] takes its. When f panics the statement
+// that committed fails, and what it committed stays committed.
+func (c *Conn) SetWALHook(f func(schema string, frames int)) {
+	if c.db == nil {
+		return
+	}
+	var w any
+	if f != nil {
+		w = &walHook{c, f}
+	}
+	replace(&c.hooks.wal, w, func(h C.uintptr_t) { C.nl_set_wal_hook(c.db, h) })
+}
+
+type walHook struct {
+	conn *Conn
+	call func(schema string, frames int)
+}
+
+//export goWALHook
+func goWALHook(h C.uintptr_t, schema *C.char, frames C.int) C.int {
+	f := cgo.Handle(h).Value().(*walHook)
+	under := f.conn.suspend()
+	err := f.run(C.GoString(schema), int(frames))
+	f.conn.resume(under)
+	if err != nil {
+		f.conn.caught = err
+		return C.SQLITE_ERROR
+	}
+	return C.SQLITE_OK
+}
+
+func (f *walHook) run(schema string, frames int) (err error) {
+	done := false
+	defer f.conn.rescue("the WAL hook", &done, &err)
+	f.call(schema, frames)
+	done = true
+	return nil
 }

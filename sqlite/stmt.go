@@ -30,7 +30,6 @@ type Stmt struct {
 	readOnly bool
 	rows     *Rows // the open cursor, if any
 	cached   bool  // owned by the connection's cache
-	orphaned bool  // nobody's any more: freed with its rows
 	used     bool  // since the cache last looked
 	tag      any   // see SetTag
 }
@@ -105,6 +104,9 @@ func (s *Stmt) Finalize() error {
 	if s.ptr == nil || s.cached {
 		return nil
 	}
+	if s.rows == nil && s.inUse() || s.rows != nil && s.rows.fetching {
+		return s.busy("finalize")
+	}
 	s.free()
 	return nil
 }
@@ -131,7 +133,7 @@ func (s *Stmt) live() bool { return s.ptr != nil && s.conn.port != nil }
 // ready encodes the arguments for the next execution.
 func (s *Stmt) ready(args []any) error {
 	c := s.conn
-	if !s.live() || s.rows != nil {
+	if !s.live() || s.inUse() {
 		return s.notReady()
 	}
 	if s.nparam == 0 && len(args) == 0 {
@@ -150,7 +152,14 @@ func (s *Stmt) notReady() error {
 	case s.ptr == nil:
 		return fmt.Errorf("run %q: %w: it was finalized, or the cache has freed it (Prepare it anew for each use)", s.sql, ErrClosed)
 	}
-	return fmt.Errorf("run %q: its rows are still being read", s.sql)
+	return s.busy("run")
+}
+
+func (s *Stmt) busy(verb string) error {
+	if s.rows != nil && !s.rows.fetching {
+		return fmt.Errorf("%s %q: its rows are still being read", verb, s.sql)
+	}
+	return fmt.Errorf("%s %q: it is running and has called the function that does this", verb, s.sql)
 }
 
 // done returns large arguments' memory, which SQLite would keep until the
@@ -266,6 +275,7 @@ type Rows struct {
 	changes  int64
 	lastID   int64
 	started  bool
+	fetching bool // and a function that the statement calls might want to close it
 	released bool
 
 	prev, next *Rows // in the connection's list of open cursors
@@ -356,7 +366,10 @@ func (r *Rows) fetch() bool {
 		r.b = newBlock(need + blockSize)
 	}
 	r.b.reset(int(r.b.size))
-	if rc := C.nl_fetch(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(r.stmt.ptr))), r.b.addr, flags); rc != C.SQLITE_OK {
+	r.fetching = true
+	rc := C.nl_fetch(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(r.stmt.ptr))), r.b.addr, flags)
+	r.fetching = false
+	if rc != C.SQLITE_OK {
 		r.err, r.more = c.fail(rc, r.stmt.sql), C.NL_END
 		return false
 	}
@@ -391,21 +404,24 @@ func (r *Rows) Close() error {
 	if r.released {
 		return nil
 	}
+	if r.fetching {
+		return r.stmt.busy("close the rows of")
+	}
 	r.released, r.done, r.at, r.left = true, true, nil, 0
 	s := r.stmt
 	s.rows = nil
 	s.conn.unlink(r)
 	err := r.end()
 	s.conn.giveBlock(r.b)
-	if s.orphaned {
-		s.free()
-	}
 	return err
 }
 
 // end resets the statement and frees its arguments.
 func (r *Rows) end() (err error) {
 	s, c := r.stmt, r.stmt.conn
+	if !s.live() {
+		return nil
+	}
 	c.turn.hold()
 	defer c.turn.leave()
 	if r.more != C.NL_END { // Revoke may have ended it already; doing it twice is harmless
@@ -444,8 +460,10 @@ func (c *Conn) unlink(r *Rows) {
 // CloseCursors closes every open cursor and blob handle of the connection: what
 // a transaction does before it ends, since either keeps its locks.
 func (c *Conn) CloseCursors() {
-	for c.cursors != nil {
-		c.cursors.Close()
+	for r := c.cursors; r != nil; {
+		next := r.next
+		r.Close()
+		r = next
 	}
 	if len(c.blobs) == 0 {
 		return

@@ -99,6 +99,7 @@ const nl_symbol nl_symbols[] = {
     SYMBOL(sqlite3_result_null),
     SYMBOL(sqlite3_result_text64),
     SYMBOL(sqlite3_result_blob64),
+    SYMBOL(sqlite3_result_zeroblob64),
     SYMBOL(sqlite3_result_error),
     SYMBOL(sqlite3_result_error_code),
     SYMBOL(sqlite3_value_type),

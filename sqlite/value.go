@@ -82,7 +82,8 @@ const (
 // encoder writes arguments into the port's buffer: the values of every
 // statement one after the other, and the bytes they point at behind or between.
 type encoder struct {
-	port    *C.nl_port
+	conn    *Conn
+	port    *C.nl_port // its buffer is written to
 	used    int
 	scratch []byte
 	owned   bool // some argument was handed over to SQLite
@@ -243,7 +244,7 @@ func (e *encoder) convert(at, i int, a any) error {
 		if err != nil {
 			return err
 		}
-		x, err := vr.Value()
+		x, err := e.conn.valueOf(vr)
 		if err != nil {
 			return err
 		}
@@ -274,6 +275,12 @@ func (e *encoder) convert(at, i int, a any) error {
 		}
 	}
 	return fmt.Errorf("a %T is neither an integer, float, bool, string, []byte, time.Time nor driver.Valuer", a)
+}
+
+// valueOf asks a Valuer, which may use the connection.
+func (c *Conn) valueOf(v driver.Valuer) (driver.Value, error) {
+	defer c.resume(c.suspend())
+	return v.Value()
 }
 
 // resolve turns named arguments into positional ones, and explains a wrong count.
