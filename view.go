@@ -85,9 +85,11 @@ func (tx *ReadTx) prepare(sql string) (*sqlite.Stmt, error) {
 	if tx.ctx.Done() != nil && tx.ctx.Err() != nil {
 		return nil, context.Cause(tx.ctx)
 	}
+	r.grd.strict = true
 	s, err := r.conn.Prepare(sql)
+	r.grd.strict = false
 	if err != nil {
-		return nil, err
+		return nil, r.grd.explain(tx.failed(err))
 	}
 	if s.Tag() == nil {
 		if err := admit(s); err != nil {
@@ -116,12 +118,16 @@ func admit(s *sqlite.Stmt) error {
 // failed turns an error of a query into the one the closure sees.
 func (tx *ReadTx) failed(err error) error {
 	switch {
+	case errors.Is(err, sqlite.ErrRevoked) && tx.r.db.closing.Load():
+		return ErrClosed
 	case errors.Is(err, sqlite.ErrRevoked):
 		return ErrSnapshotExpired
 	case !errors.Is(err, sqlite.CodeInterrupt):
 		return err
 	case tx.ctx.Err() != nil:
 		return context.Cause(tx.ctx)
+	case tx.r.db.closing.Load():
+		return ErrClosed
 	}
 	return fmt.Errorf("%w: %w", ErrSnapshotExpired, err)
 }
