@@ -47,6 +47,7 @@ type Tx struct {
 	decided chan struct{} // closed when ended by its client
 	done    chan struct{} // closed when the outcome is final
 	outcome error         // readable when done is closed
+	lent    bool          // the writer's: it has had the connection
 
 	mu     sync.Mutex // protects the following, and the connection while live
 	state  txState
@@ -315,7 +316,40 @@ func (w *writer) interact(r *request) {
 		w.refuse(r, err)
 		return
 	}
+	tx.lent = true
 	close(tx.granted)
+	w.attend(r)
+}
+
+// interactAgain brings a transaction back that had the connection when a
+// neighbour's closure ended the writer's goroutine; see survive.
+func (w *writer) interactAgain(r *request) {
+	tx := r.inter
+	tx.mu.Lock()
+	if tx.state == txLive {
+		err := w.begin(context.Background())
+		if err == nil {
+			err = w.rerun(r)
+		}
+		if err != nil {
+			tx.end(err)
+		}
+		tx.mu.Unlock()
+		w.attend(r)
+		return
+	}
+	commit, why := tx.commit, tx.err
+	tx.mu.Unlock()
+	if commit {
+		w.replay(r)
+	} else {
+		w.settle(r, why)
+	}
+}
+
+// attend waits for what the client decides and looks after its leases.
+func (w *writer) attend(r *request) {
+	tx := r.inter
 	t := time.NewTimer(txPatience)
 	defer t.Stop()
 	for {

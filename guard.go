@@ -33,6 +33,9 @@ func (g *guard) install(c *sqlite.Conn) { c.SetAuthorizer(g.judge) }
 
 // prepare returns a caller's statement, or the error that names what to use instead.
 func (g *guard) prepare(c *sqlite.Conn, sql string) (*sqlite.Stmt, error) {
+	if s := c.Prepared(sql); s != nil {
+		return s, nil // it was judged when it was prepared
+	}
 	g.strict, g.refusal, g.note = true, nil, note{}
 	s, err := c.Prepare(sql)
 	g.strict = false

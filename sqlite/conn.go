@@ -64,6 +64,7 @@ type Conn struct {
 	blobs    []*BlobHandle    // the open ones
 	backups  []*Backup        // the open ones, from or to it
 	stmts    map[string]*Stmt // by text; see Prepare
+	recent   [32]*Stmt        // some of stmts, by the address of their text
 	stmtsMax int
 	own      map[*Stmt]struct{} // of PrepareFirst, not finalized yet
 
@@ -174,11 +175,33 @@ func (c *Conn) Close() error {
 // stays prepared until the cache (of [DefaultCacheStatements]) needs its place,
 // so fetch it anew for each use instead of keeping it.
 func (c *Conn) Prepare(sql string) (*Stmt, error) {
-	if s := c.stmts[sql]; s != nil && !s.inUse() {
-		s.used = true
+	if s := c.Prepared(sql); s != nil {
 		return s, nil
 	}
 	return c.prepareCached(sql)
+}
+
+// Prepared returns the statement if it is in the connection's cache and not in
+// use, else nil.
+func (c *Conn) Prepared(sql string) *Stmt {
+	// The same string constant comes again and again, and is told by its address
+	// in a fraction of the time its hash takes.
+	at := unsafe.StringData(sql)
+	recent := &c.recent[(uintptr(unsafe.Pointer(at))>>3)%uintptr(len(c.recent))]
+	s := *recent
+	if s == nil || unsafe.StringData(s.sql) != at || len(s.sql) != len(sql) || !s.cached {
+		if s = c.stmts[sql]; s == nil {
+			return nil
+		}
+		if unsafe.StringData(s.sql) == at {
+			*recent = s
+		}
+	}
+	if s.inUse() {
+		return nil
+	}
+	s.used = true
+	return s
 }
 
 func (c *Conn) prepareCached(sql string) (*Stmt, error) {

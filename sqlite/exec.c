@@ -44,9 +44,11 @@ static int bind(nl_port *p, sqlite3_stmt *s, int64_t at, int nargs) {
 ** before the statement is reset, in the same crossing, so that nothing can
 ** come between.  changes64 keeps the value of an older statement when this one
 ** is no DML; the difference of the totals tells. */
-static void outcome(nl_port *p, int64_t total_before) {
+static void outcome(nl_port *p) {
   int hi;
-  p->changed = sqlite3_total_changes64(p->db) != total_before;
+  int64_t total = sqlite3_total_changes64(p->db);
+  p->changed = total != p->total;
+  p->total = total;
   p->changes = p->changed ? sqlite3_changes64(p->db) : 0;
   p->rowid = sqlite3_last_insert_rowid(p->db);
   p->autocommit = sqlite3_get_autocommit(p->db);
@@ -66,7 +68,6 @@ static int settle(nl_port *p, sqlite3_stmt *s, int rc) {
 }
 
 static int run(nl_port *p, sqlite3_stmt *s, int64_t at, int nargs) {
-  int64_t before = sqlite3_total_changes64(p->db);
   int rc = bind(p, s, at, nargs);
   if (rc == SQLITE_OK) {
     do {
@@ -75,7 +76,7 @@ static int run(nl_port *p, sqlite3_stmt *s, int64_t at, int nargs) {
     int end = sqlite3_reset(s);
     rc = rc == SQLITE_DONE ? SQLITE_OK : (end != SQLITE_OK ? end : rc);
   }
-  outcome(p, before);
+  outcome(p);
   return settle(p, s, rc);
 }
 
@@ -167,14 +168,13 @@ int nl_query(uintptr_t port, uintptr_t stmt, int nargs, uintptr_t block, int fla
   nl_port *p = (nl_port *)port;
   sqlite3_stmt *s = (sqlite3_stmt *)stmt;
   nl_block *b = (nl_block *)block;
-  int64_t before = sqlite3_total_changes64(p->db);
   p->more = NL_END;
   p->rc = SQLITE_OK;
   b->nrow = 0;
   if (flags & NL_FRESH) p->rc = nl_snapshot_refresh(port);
   if (p->rc == SQLITE_OK) p->rc = bind(p, s, 0, nargs);
   if (p->rc == SQLITE_OK) fill(p, s, b, flags);
-  if (!(flags & NL_FRESH)) outcome(p, before);
+  if (!(flags & NL_FRESH)) outcome(p);
   return p->rc = settle(p, s, p->rc);
 }
 
@@ -185,17 +185,15 @@ int nl_format_float(double f, char *buf, int size) {
 
 int nl_end(uintptr_t port, uintptr_t stmt) {
   nl_port *p = (nl_port *)port;
-  int64_t before = sqlite3_total_changes64(p->db);
   p->rc = sqlite3_reset((sqlite3_stmt *)stmt);
   p->more = NL_END;
-  outcome(p, before);
+  outcome(p);
   return p->rc;
 }
 
 int nl_fetch(uintptr_t port, uintptr_t stmt, uintptr_t block, int flags) {
   nl_port *p = (nl_port *)port;
-  int64_t before = sqlite3_total_changes64(p->db);
   fill(p, (sqlite3_stmt *)stmt, (nl_block *)block, flags);
-  outcome(p, before);
+  outcome(p);
   return p->rc = settle(p, (sqlite3_stmt *)stmt, p->rc);
 }

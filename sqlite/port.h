@@ -72,6 +72,7 @@ typedef struct nl_port {
   int32_t changed;     /* 1: rows were changed, also by triggers and before a failure */
   int64_t changes;     /* rows changed by the statement itself, 0 if it is no DML */
   int64_t rowid;       /* last_insert_rowid */
+  int64_t total;       /* total_changes, to tell whether the next execution adds to it */
 
   /* The held snapshot; see snapshot.c. */
   sqlite3_stmt *pin;
