@@ -82,6 +82,7 @@ type WriteTx struct {
 	wrote    bool     // a statement ran that may have changed something
 	inserted bool     // last_insert_rowid() and changes() are of this transaction
 	deferred bool     // PRAGMA defer_foreign_keys is to be switched off
+	cut      error    // a statement failed because the context had ended
 	saves    []string // savepoints of the closure's own that are open, outermost first
 }
 
@@ -146,7 +147,8 @@ func (tx *WriteTx) prepare(sql string) (*sqlite.Stmt, error) {
 		return nil, fmt.Errorf("an earlier error has rolled the transaction back: %w", ErrTxDone)
 	}
 	if tx.ctx.Done() != nil && tx.ctx.Err() != nil {
-		return nil, context.Cause(tx.ctx)
+		tx.cut = context.Cause(tx.ctx)
+		return nil, tx.cut
 	}
 	s, err := w.grd.prepare(w.conn, sql)
 	if err != nil {
@@ -185,7 +187,8 @@ func (w *writer) interruptRead() { w.conn.Interrupt() }
 func (tx *WriteTx) failed(err error) error {
 	switch {
 	case tx.ctx.Err() != nil && sqlite.Code(err) == sqlite.CodeInterrupt:
-		return context.Cause(tx.ctx)
+		tx.cut = context.Cause(tx.ctx)
+		return tx.cut
 	case diskFull(err):
 		return fmt.Errorf("%w: %w", ErrDiskFull, err)
 	case sqlite.Code(err) == sqlite.CodeError && strings.Contains(err.Error(), "cannot VACUUM"):
@@ -200,6 +203,9 @@ func (tx *WriteTx) end(r *request) verdict {
 	w.watch.end()
 	w.conn.CloseCursors()
 	tx.ended = true
+	if r.err == nil && r.inter == nil {
+		r.err = tx.cut // the closure went on as if nothing had happened
+	}
 	if w.conn.LostTransaction() {
 		if r.err == nil {
 			r.err = fmt.Errorf("an error that the closure ignored has rolled the transaction back: %w", ErrTxDone)
