@@ -536,13 +536,13 @@ func (tx *Tx) Describe(ctx context.Context, sql string) (Description, error) {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
 	if tx.state == txLive && tx.reader == nil {
-		return describe(tx.w.conn, sql)
+		return describe(tx.w.conn, &tx.w.grd, sql)
 	}
 	if tx.state == txEnded {
 		return Description{}, tx.err
 	}
 	if tx.reader != nil {
-		return describe(tx.reader.r.conn, sql)
+		return describe(tx.reader.r.conn, &tx.reader.r.grd, sql)
 	}
 	return tx.db.Describe(ctx, sql)
 }

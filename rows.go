@@ -144,21 +144,25 @@ type Description struct {
 	Tail     string          // what follows the first statement
 }
 
-// Describe says what the first statement of sql is without running it.
+// Describe says what the first statement of sql is without running it. What no
+// transaction would run is refused, since SQLite acts on some of it (a PRAGMA's
+// new value) as soon as it is prepared.
 func (db *DB) Describe(ctx context.Context, sql string) (d Description, err error) {
 	err = db.View(ctx, func(tx *ReadTx) error {
 		tx.r.conn.Refresh()
 		tx.begun = true
-		d, err = describe(tx.r.conn, sql)
+		d, err = describe(tx.r.conn, &tx.r.grd, sql)
 		return err
 	})
 	return d, err
 }
 
-func describe(c *sqlite.Conn, sql string) (Description, error) {
+func describe(c *sqlite.Conn, g *guard, sql string) (Description, error) {
+	g.strict, g.refusal = true, nil
 	s, tail, err := c.PrepareFirst(sql)
+	g.strict = false
 	if err != nil || s == nil {
-		return Description{Empty: err == nil, ReadOnly: true}, err
+		return Description{Empty: err == nil, ReadOnly: true}, g.explain(err)
 	}
 	defer s.Finalize()
 	return Description{ReadOnly: s.ReadOnly(), Params: append([]string(nil), s.Params()...),
