@@ -55,6 +55,9 @@ func (v *value) text() string {
 	return ""
 }
 
+// view returns the text or blob in place, for what parses it at once.
+func (v *value) view() string { return unsafe.String((*byte)(v.pointer()), int(v.n)) }
+
 func (v *value) raw() []byte {
 	switch Type(v.typ) {
 	case Text, Blob:

@@ -174,6 +174,7 @@ int nl_query(uintptr_t port, uintptr_t stmt, int nargs, uintptr_t block, int fla
   if (flags & NL_FRESH) p->rc = nl_snapshot_refresh(port);
   if (p->rc == SQLITE_OK) p->rc = bind(p, s, 0, nargs);
   if (p->rc == SQLITE_OK) fill(p, s, b, flags);
+  p->prepared = sqlite3_stmt_status(s, SQLITE_STMTSTATUS_REPREPARE, 0) + 1;
   if (!(flags & NL_FRESH)) outcome(p);
   return p->rc = settle(p, s, p->rc);
 }

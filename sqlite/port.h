@@ -67,6 +67,7 @@ typedef struct nl_port {
   int32_t more;        /* nl_query, nl_fetch: NL_END, NL_PENDING or NL_IN_PLACE */
   int32_t autocommit;  /* 1: no transaction is open (any more) */
   int32_t deferred_fk; /* 1: a deferred foreign key is violated at this moment */
+  int32_t prepared;    /* nl_query: how often SQLite had prepared the statement */
   int32_t failed;      /* set by a callback that cannot say otherwise that it failed */
   int32_t failed_op;   /* nl_batch: index of the statement that failed */
   int32_t changed;     /* 1: rows were changed, also by triggers and before a failure */

@@ -225,11 +225,14 @@ func (r Row) Columns() []Column {
 	if r.stmt == nil {
 		return nil
 	}
+	if s := r.stmt; s.ran == s.prepared {
+		return s.columns
+	}
 	return r.stmt.Columns()
 }
 
 // ColumnName returns the name of column i.
-func (r Row) ColumnName(i int) string { return r.stmt.Columns()[i].Name }
+func (r Row) ColumnName(i int) string { return r.Columns()[i].Name }
 
 // DeclType returns the declared type of column i, "" for an expression.
-func (r Row) DeclType(i int) string { return r.stmt.Columns()[i].DeclType }
+func (r Row) DeclType(i int) string { return r.Columns()[i].DeclType }

@@ -25,7 +25,9 @@ type Stmt struct {
 	params []string
 
 	columns  []Column
-	prepared C.int // how often SQLite had prepared it when columns was read
+	prepared int32 // how often SQLite had prepared it when columns was read
+	ran      int32 // and when it ran last
+	plan     *plan // of the last ScanStruct
 
 	readOnly bool
 	rows     *Rows // the open cursor, if any
@@ -76,7 +78,7 @@ func (s *Stmt) Columns() []Column {
 	if !s.live() {
 		return s.columns
 	}
-	prepared := C.sqlite3_stmt_status(s.ptr, C.SQLITE_STMTSTATUS_REPREPARE, 0) + 1
+	prepared := int32(C.sqlite3_stmt_status(s.ptr, C.SQLITE_STMTSTATUS_REPREPARE, 0)) + 1
 	if s.prepared != prepared {
 		s.prepared = prepared
 		s.columns = make([]Column, int(C.sqlite3_column_count(s.ptr)))
@@ -219,6 +221,7 @@ func (s *Stmt) QueryRow(args ...any) Row {
 		s.done()
 		return Row{err: ErrNoRows}
 	}
+	s.ran = int32(c.port.prepared)
 	r := Row{stmt: s, block: b, gen: b.gen, v: b.row(), ncol: int32(b.c.ncol)}
 	if c.port.more != C.NL_END {
 		r.detach()
@@ -302,7 +305,7 @@ func (s *Stmt) Rows(args ...any) (*Rows, error) {
 		return nil, err
 	}
 	r.filled()
-	s.rows = r
+	s.rows, s.ran = r, int32(c.port.prepared)
 	c.link(r)
 	if r.more != C.NL_END && s.nparam > 0 {
 		r.args = c.port.args
