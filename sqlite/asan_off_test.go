@@ -1,0 +1,5 @@
+//go:build !asan
+
+package sqlite
+
+const asan = false
