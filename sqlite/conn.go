@@ -321,9 +321,17 @@ func (c *Conn) prepare(sql string, flags C.uint) (*Stmt, string, error) {
 		readOnly: C.sqlite3_stmt_readonly(ptr) != 0}, rest, nil
 }
 
-// Exec runs one statement with its arguments, or any number without.
+// Exec runs one statement with its arguments, from the connection's cache, or any
+// number of statements without arguments, once.
 func (c *Conn) Exec(sql string, args ...any) error {
-	if s := c.stmts[sql]; s != nil && !s.inUse() {
+	s := c.Prepared(sql)
+	if s == nil && len(args) > 0 {
+		var err error
+		if s, err = c.prepareCached(sql); err != nil {
+			return err
+		}
+	}
+	if s != nil {
 		_, err := s.Exec(args...)
 		return err
 	}
@@ -332,11 +340,7 @@ func (c *Conn) Exec(sql string, args ...any) error {
 		if s == nil || err != nil {
 			return err
 		}
-		if len(args) > 0 && !onlyComments(tail) {
-			s.Finalize()
-			return &Error{Code: CodeError, Msg: "arguments are given for more than one statement", SQL: sql, Offset: len(sql) - len(tail)}
-		}
-		_, err = s.Exec(args...)
+		_, err = s.Exec()
 		s.Finalize()
 		if err != nil {
 			return err

@@ -41,6 +41,9 @@ func TestArgumentsAllocateNothing(t *testing.T) {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
+	if kept != "" {
+		t.Errorf("an argument was kept: %q", kept)
+	}
 }
 
 // The Valuers below do the worst they may: they make the stack move, let the
