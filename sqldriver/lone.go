@@ -1,0 +1,110 @@
+package sqldriver
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/nearlite/nearlite"
+	"github.com/nearlite/nearlite/sqlite"
+)
+
+// lone runs a statement outside any transaction: VACUUM, a PRAGMA. What it sets
+// on the connection ends with it.
+func (c *conn) lone(ctx context.Context, st *statement, args []any) (res nearlite.Result, err error) {
+	err = c.db.Exclusive(ctx, func(own *sqlite.Conn) error {
+		before, err := settings(own)
+		if err != nil {
+			return err
+		}
+		stop := own.InterruptOn(ctx)
+		res, err = run(own, st.text, args)
+		stop()
+		if err != nil {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return err
+		}
+		after, err := settings(own)
+		if err != nil {
+			return err
+		}
+		return notKept(st.text, before, after)
+	})
+	if err == nil {
+		st.alone.Store(true)
+	}
+	return res, err
+}
+
+// run runs one statement and collects its rows.
+func run(own *sqlite.Conn, text string, args []any) (res nearlite.Result, err error) {
+	s, _, err := own.PrepareFirst(text)
+	if err != nil || s == nil {
+		return res, err
+	}
+	defer s.Finalize()
+	found, err := s.Rows(args...)
+	if err != nil {
+		return res, err
+	}
+	defer found.Close()
+	for found.Next() {
+		row := found.Row()
+		values := make([]any, row.Len())
+		for i := range values {
+			values[i] = row.Any(i)
+		}
+		res.Rows = append(res.Rows, values)
+	}
+	if err := found.Err(); err != nil {
+		return res, err
+	}
+	res.Columns = append(res.Columns, found.Columns()...)
+	res.LastInsertRowID, res.Changes = found.Result().LastInsertRowID, found.Result().Changes
+	return res, nil
+}
+
+// A trait is something of a connection that decides what statements mean.
+type trait struct {
+	name, query, remedy string
+}
+
+const inExclusive = "do it, and what is to come after it, in one DB.Exclusive"
+
+var traits = []trait{
+	{"foreign_keys", "PRAGMA foreign_keys", "set it for the whole database: the option foreignkeys of the data source name"},
+	{"ignore_check_constraints", "PRAGMA ignore_check_constraints", inExclusive},
+	{"recursive_triggers", "PRAGMA recursive_triggers", inExclusive},
+	{"legacy_alter_table", "PRAGMA legacy_alter_table", inExclusive},
+	{"writable_schema", "PRAGMA writable_schema", inExclusive},
+	{"query_only", "PRAGMA query_only", "open the database or begin the transaction read-only"},
+	{"the attached databases", "SELECT count(*) FROM pragma_database_list WHERE name <> 'temp'", inExclusive},
+	{"the temporary tables", "SELECT count(*) FROM temp.sqlite_schema", "use an ordinary table, or " + inExclusive},
+}
+
+// settings reads all traits.
+func settings(own *sqlite.Conn) ([]int64, error) {
+	all := make([]int64, len(traits))
+	for i, t := range traits {
+		row := own.QueryRow(t.query)
+		if err := row.Err(); err != nil {
+			return nil, fmt.Errorf("read %s: %w", t.name, err)
+		}
+		all[i] = row.Int64(0)
+	}
+	return all, nil
+}
+
+// notKept says so if a statement has changed a trait: silence would let later
+// statements do something else than their author believes.
+func notKept(text string, before, after []int64) error {
+	for i, t := range traits {
+		if before[i] != after[i] {
+			return fmt.Errorf("exec %q: %w: it changes %s for one connection, and the next statement has another: %s",
+				strings.TrimSpace(text), ErrNotKept, t.name, t.remedy)
+		}
+	}
+	return nil
+}
