@@ -149,7 +149,9 @@ type Description struct {
 // new value) as soon as it is prepared.
 func (db *DB) Describe(ctx context.Context, sql string) (d Description, err error) {
 	err = db.View(ctx, func(tx *ReadTx) error {
-		tx.r.conn.Refresh()
+		if err := tx.r.conn.RefreshNow(); err != nil { // at once: the schema is part of it
+			return tx.failed(err)
+		}
 		tx.begun = true
 		d, err = describe(tx.r.conn, &tx.r.grd, sql)
 		return err

@@ -87,6 +87,14 @@ func (tx *ReadTx) prepare(sql string) (*sqlite.Stmt, error) {
 	}
 	r.grd.strict = true
 	s, err := r.conn.Prepare(sql)
+	if err != nil && !tx.begun {
+		// The snapshot still held may be older than the table that is asked for.
+		if err = r.conn.RefreshNow(); err == nil {
+			tx.begun = true
+			r.grd.refusal = nil
+			s, err = r.conn.Prepare(sql)
+		}
+	}
 	r.grd.strict = false
 	if err != nil {
 		return nil, r.grd.explain(tx.failed(err))
