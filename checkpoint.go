@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -35,6 +36,8 @@ type checkpointer struct {
 	db   *DB
 	conn *sqlite.Conn
 	kick chan struct{} // capacity 1
+
+	mu sync.Mutex // held while a checkpoint runs: SQLite refuses a second one
 
 	walBytes  atomic.Int64 // size of the WAL's valid part
 	finishing atomic.Bool  // step 2 is queued
@@ -133,6 +136,8 @@ func (c *checkpointer) round(ctx context.Context) error {
 
 // copyBack is one passive checkpoint and a flush of the database file.
 func (c *checkpointer) copyBack() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.db.readers.dropAll()
 	if _, _, err := c.conn.Checkpoint(sqlite.CheckpointPassive); err != nil && !errors.Is(err, sqlite.CodeBusy) {
 		return fmt.Errorf("copy back: %w", err)
@@ -165,9 +170,7 @@ func (w *writer) finishCheckpoint() error {
 	for w.db.readers.stragglers() > 0 && time.Since(from) < finishWait {
 		time.Sleep(50 * time.Microsecond)
 	}
-	w.conn.BusyPoll(finishWait)
-	frames, copied, err := w.conn.Checkpoint(sqlite.CheckpointFull)
-	w.conn.BusyPoll(0)
+	frames, copied, err := w.checkpoint()
 	if err != nil && !errors.Is(err, sqlite.CodeBusy) {
 		return fmt.Errorf("finish checkpoint: %w", err)
 	}
@@ -182,10 +185,28 @@ func (w *writer) finishCheckpoint() error {
 	return nil
 }
 
+// checkpoint copies what is left, unless the background is at it.
+func (w *writer) checkpoint() (frames, copied int, err error) {
+	c := &w.db.checkpointer
+	if !c.mu.TryLock() {
+		return 1, 0, nil
+	}
+	defer c.mu.Unlock()
+	w.conn.BusyPoll(finishWait)
+	defer w.conn.BusyPoll(0)
+	return w.conn.Checkpoint(sqlite.CheckpointFull)
+}
+
 // Checkpoint copies the whole WAL back into the database file and flushes it,
 // waiting for readers no longer than a few milliseconds. The engine does that by
 // itself when the WAL has grown; call it to leave a complete file behind, for
 // example before measuring or copying it.
 func (db *DB) Checkpoint(ctx context.Context) error {
+	if err := db.writer.check(ctx); err != nil {
+		return err
+	}
+	if err := db.checkpointer.copyBack(); err != nil {
+		return err
+	}
 	return db.write(request{ctx: ctx, excl: &exclusive{engine: (*writer).finishCheckpoint}})
 }

@@ -243,7 +243,7 @@ func (db *DB) openReaders(context.Context) error {
 		return db.explain("", err)
 	}
 	r.conn.DropSnapshot()
-	r.state.Store(idle)
+	r.change(busy, idle)
 	return nil
 }
 

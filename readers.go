@@ -44,29 +44,74 @@ type readers struct {
 type reader struct {
 	db    *DB
 	conn  *sqlite.Conn
-	state atomic.Uint32 // idle, busy or gone
-	taken atomic.Uint64 // when it was last taken; see stamp
+	state atomic.Uint64 // who has it and since when; see status
 	grd   guard
 	watch watched
 	txs   []ReadTx           // handles not used yet
 	held  atomic.Pointer[Tx] // the interactive transaction that has it
-
-	suspect uint64 // the clock's: taken, when it was last found too old
 }
 
-// The states of a reader. Whoever makes the change owns the connection:
+// A status is all that others may know of a reader, in one word, since an atomic
+// write is most of what taking it costs: its state in the low 3 bits, the epoch
+// in which it was last taken in the next 21, and the clock's milliseconds then.
+//
+// Whoever changes the state owns the connection:
 //
 //	idle ⇄ busy      its user
 //	busy → seized    the clock, to take an expired snapshot away, then → cut
 //	cut  → idle      its user, who finds the snapshot gone
 //	idle → gone      who closes it
+type status uint64
+
 const (
-	idle uint32 = iota
+	idle status = iota
 	busy
 	seized
 	cut
 	gone
+
+	stateMask status = 7
+	epochBits        = 21
+	epochMask status = 1<<epochBits - 1
 )
+
+func newStatus(s status, epoch uint64, at time.Duration) status {
+	return status(at.Milliseconds())<<(3+epochBits) | (status(epoch)&epochMask)<<3 | s
+}
+
+// is reports whether the state is s.
+func (v status) is(s status) bool { return v&stateMask == s }
+
+// age returns how long ago the reader was taken.
+func (v status) age(now time.Duration) time.Duration {
+	return now - time.Duration(v>>(3+epochBits))*time.Millisecond
+}
+
+// takenIn reports whether the reader was taken in that epoch.
+func (v status) takenIn(epoch uint64) bool { return (v>>3^status(epoch))&epochMask == 0 }
+
+// status returns the reader's status of this moment.
+func (r *reader) status() status { return status(r.state.Load()) }
+
+// change moves the reader from one state to another, keeping when it was taken,
+// and reports false if it was not in that state.
+func (r *reader) change(from, to status) bool {
+	for {
+		v := r.status()
+		if !v.is(from) {
+			return false
+		}
+		if r.state.CompareAndSwap(uint64(v), uint64(v&^stateMask|to)) {
+			return true
+		}
+	}
+}
+
+// use moves an idle reader to busy, taken now.
+func (r *reader) use() bool {
+	v := r.status()
+	return v.is(idle) && r.state.CompareAndSwap(uint64(v), uint64(newStatus(busy, r.db.readers.epoch.Load(), r.db.clock.now())))
+}
 
 // patience is how long a View waits for a reader before one more is opened.
 const patience = time.Millisecond
@@ -78,33 +123,14 @@ const readerIdle = 10 * time.Second
 func (p *readers) take(ctx context.Context) (*reader, error) {
 	hint := &p.hints[goroutine()*0x9E3779B97F4A7C15>>58&63]
 	r := hint.Load()
-	if r == nil || !r.state.CompareAndSwap(idle, busy) {
-		var err error
-		if r, err = p.find(ctx); err != nil {
-			return nil, err
-		}
+	if r != nil && r.use() {
+		return r, nil
+	}
+	r, err := p.find(ctx)
+	if err == nil {
 		hint.Store(r)
 	}
-	r.taken.Store(stamp(p.epoch.Load(), p.db.clock.now()))
-	return r, nil
-}
-
-// stamp packs the epoch and the clock's time at which a reader was taken into
-// one word, since an atomic write is most of what taking it costs.
-func stamp(epoch uint64, at time.Duration) uint64 {
-	return uint64(at.Milliseconds())<<epochBits | epoch&(1<<epochBits-1)
-}
-
-const epochBits = 20
-
-// age returns how long ago the reader was taken.
-func (r *reader) age(now time.Duration) time.Duration {
-	return now - time.Duration(r.taken.Load()>>epochBits)*time.Millisecond
-}
-
-// takenIn reports whether the reader was taken in that epoch.
-func (r *reader) takenIn(epoch uint64) bool {
-	return (r.taken.Load()^epoch)&(1<<epochBits-1) == 0
+	return r, err
 }
 
 // find looks for an idle reader, then opens or waits for one.
@@ -114,7 +140,7 @@ func (p *readers) find(ctx context.Context) (*reader, error) {
 			return nil, ErrClosed
 		}
 		for _, r := range p.list() {
-			if r.state.CompareAndSwap(idle, busy) {
+			if r.use() {
 				return r, nil
 			}
 		}
@@ -146,7 +172,7 @@ func (p *readers) wait(ctx context.Context, d time.Duration) error {
 	p.waiters.Add(1)
 	defer p.waiters.Add(-1)
 	for _, r := range p.list() { // one may have become idle before we were counted
-		if r.state.Load() == idle {
+		if r.status().is(idle) {
 			return nil
 		}
 	}
@@ -189,7 +215,7 @@ func (p *readers) open() (*reader, error) {
 	}
 	r := &reader{db: p.db, conn: conn}
 	conn.SetAuthorizer(r.grd.judgeReading)
-	r.state.Store(busy)
+	r.state.Store(uint64(newStatus(busy, p.epoch.Load(), p.db.clock.now())))
 	all := append(append([]*reader(nil), p.list()...), r)
 	p.all.Store(&all)
 	return r, nil
@@ -198,14 +224,14 @@ func (p *readers) open() (*reader, error) {
 // give ends the use of a reader.
 func (p *readers) give(r *reader) {
 	epoch := p.epoch.Load()
-	if r.watch.end() || epoch&1 == 1 || !r.takenIn(epoch) {
+	if r.watch.end() || epoch&1 == 1 || !r.status().takenIn(epoch) {
 		r.conn.DropSnapshot() // also clears an interrupt: nothing runs any more
 	}
-	for !r.state.CompareAndSwap(busy, idle) {
-		if r.state.Load() == cut {
+	for !r.change(busy, idle) {
+		if r.status().is(cut) {
 			r.conn.Restore()
 			r.conn.DropSnapshot()
-			r.state.Store(idle)
+			r.change(cut, idle)
 			break
 		}
 		runtime.Gosched() // seized
@@ -236,10 +262,10 @@ func (p *readers) ungate() { p.epoch.Add(1) }
 func (p *readers) dropIdle() (left int) {
 	for _, r := range p.list() {
 		switch {
-		case r.state.CompareAndSwap(idle, busy):
+		case r.change(idle, seized):
 			r.conn.DropSnapshot()
-			r.state.Store(idle)
-		case r.state.Load() == busy:
+			r.change(seized, idle)
+		case r.status().is(busy):
 			left++
 		}
 	}
@@ -250,7 +276,7 @@ func (p *readers) dropIdle() (left int) {
 func (p *readers) stragglers() (n int) {
 	epoch := p.epoch.Load()
 	for _, r := range p.list() {
-		if r.state.Load() == busy && !r.takenIn(epoch) {
+		if v := r.status(); v.is(busy) && !v.takenIn(epoch) {
 			n++
 		}
 	}
@@ -261,9 +287,9 @@ func (p *readers) stragglers() (n int) {
 func (p *readers) oldest() (age time.Duration, busyReaders int) {
 	now := p.db.clock.now()
 	for _, r := range p.list() {
-		if r.state.Load() == busy {
+		if v := r.status(); v.is(busy) {
 			busyReaders++
-			age = max(age, r.age(now))
+			age = max(age, v.age(now))
 		}
 	}
 	return age, busyReaders
@@ -272,37 +298,34 @@ func (p *readers) oldest() (age time.Duration, busyReaders int) {
 // look watches over running Views; see clock.
 func (p *readers) look(now time.Duration, walBytes int64) (active bool) {
 	var oldest *reader
+	var since status
 	for _, r := range p.list() {
-		if r.state.Load() != busy {
+		v := r.status()
+		if !v.is(busy) {
 			continue
 		}
 		active = true
 		r.watch.look(r.conn.Interrupt)
-		switch age := r.age(now); {
+		switch age := v.age(now); {
 		case age > p.db.opts.MaxSnapshotAge:
-			// Twice, since one just taken still has its old stamp for an instant.
-			if taken := r.taken.Load(); r.suspect == taken {
-				r.revoke(age)
-			} else {
-				r.suspect = taken
-			}
-		case oldest == nil || age > oldest.age(now):
-			oldest = r
+			r.revoke(v, age)
+		case oldest == nil || age > since.age(now):
+			oldest, since = r, v
 		}
 	}
-	if oldest != nil && walBytes > p.db.opts.MaxWALBytes && oldest.age(now) > time.Second {
-		oldest.revoke(oldest.age(now))
+	if oldest != nil && walBytes > p.db.opts.MaxWALBytes && since.age(now) > time.Second {
+		oldest.revoke(since, since.age(now))
 	}
 	return active
 }
 
-// revoke takes the snapshot of a running View away.
-func (r *reader) revoke(age time.Duration) {
-	if !r.state.CompareAndSwap(busy, seized) {
+// revoke takes the snapshot of the View with that status away.
+func (r *reader) revoke(v status, age time.Duration) {
+	if !r.state.CompareAndSwap(uint64(v), uint64(v&^stateMask|seized)) {
 		return
 	}
 	revoked := r.conn.Revoke(20 * time.Millisecond)
-	r.state.Store(cut)
+	r.change(seized, cut)
 	if revoked {
 		r.db.stats.expired.Add(1)
 		r.db.opts.Logger.Warn("a snapshot expired", "db", r.db.path, "age", age)
@@ -316,7 +339,7 @@ func (p *readers) trim(now time.Duration) {
 	var kept []*reader
 	list := p.list()
 	for i, r := range list {
-		if i >= runtime.GOMAXPROCS(0) && r.age(now) > readerIdle && r.state.CompareAndSwap(idle, gone) {
+		if i >= runtime.GOMAXPROCS(0) && r.status().age(now) > readerIdle && r.change(idle, gone) {
 			r.conn.Close()
 			p.opened--
 			continue
@@ -330,9 +353,9 @@ func (p *readers) trim(now time.Duration) {
 
 // interruptForGood takes a running View's snapshot away, so that its queries end.
 func (r *reader) interruptForGood() {
-	if r.state.CompareAndSwap(busy, seized) {
+	if r.change(busy, seized) {
 		r.conn.Revoke(time.Hour) // interrupts until the query gives way
-		r.state.Store(cut)
+		r.change(seized, cut)
 	}
 }
 
@@ -343,7 +366,7 @@ func (p *readers) close() error {
 	p.mu.Unlock()
 	for _, r := range p.list() {
 		r.interruptForGood()
-		for !r.state.CompareAndSwap(idle, gone) {
+		for !r.change(idle, gone) {
 			if tx := r.held.Load(); tx != nil {
 				tx.abandon()
 			}

@@ -138,7 +138,7 @@ static int pin(nl_port *p) {
 
 int nl_snapshot_refresh(uintptr_t port) {
   nl_port *p = (nl_port *)port;
-  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  __atomic_thread_fence(__ATOMIC_ACQUIRE); /* after what the caller knows of commits */
   if (p->pinned && p->shm != NULL && memcmp((const void *)p->shm, p->noted, NL_WALINDEX_HDR) == 0) return SQLITE_OK;
   nl_snapshot_drop(port);
   if (p->shm == NULL) { /* read once, then look for the wal-index */

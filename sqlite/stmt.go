@@ -201,10 +201,18 @@ func (s *Stmt) QueryRow(args ...any) Row {
 	if err := c.turn.enter(); err != nil {
 		return Row{err: err}
 	}
-	defer c.turn.leave()
 	if err := s.ready(args); err != nil {
+		c.turn.leave()
 		return Row{err: err}
 	}
+	r := s.queryRow()
+	c.turn.leave()
+	return r
+}
+
+// queryRow is QueryRow once the arguments are encoded.
+func (s *Stmt) queryRow() Row {
+	c := s.conn
 	b := c.ring.next()
 	rc := C.nl_query(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(s.ptr))), C.int(s.nparam), b.addr, c.flags|C.NL_ONE)
 	c.flags &^= C.NL_FRESH
@@ -277,6 +285,7 @@ type Rows struct {
 	args     *C.uchar
 	changes  int64
 	lastID   int64
+	revokes  uint32 // how many there had been when the statement began
 	started  bool
 	fetching bool // and a function that the statement calls might want to close it
 	released bool
@@ -294,7 +303,7 @@ func (s *Stmt) Rows(args ...any) (*Rows, error) {
 	if err := s.ready(args); err != nil {
 		return nil, err
 	}
-	r := &Rows{stmt: s, b: c.takeBlock()}
+	r := &Rows{stmt: s, b: c.takeBlock(), revokes: c.turn.count}
 	r.b.reset(firstBlock)
 	rc := C.nl_query(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(s.ptr))), C.int(s.nparam), r.b.addr, c.flags)
 	c.flags &^= C.NL_FRESH
@@ -323,7 +332,7 @@ func (r *Rows) filled() {
 	r.at, r.own, r.left, r.more = nil, nil, int(r.b.c.nrow), c.port.more
 	r.changes, r.lastID = int64(c.port.changes), int64(c.port.rowid)
 	r.started = false
-	if r.more == C.NL_IN_PLACE && c.turn.on {
+	if r.more == C.NL_IN_PLACE && c.port.pin != nil {
 		row := Row{v: r.b.row(), ncol: int32(r.b.c.ncol)}
 		row.detach()
 		r.own = row.v
@@ -360,6 +369,10 @@ func (r *Rows) fetch() bool {
 		return false
 	}
 	defer c.turn.leave()
+	if r.revokes != c.turn.count { // the statement was ended, and would begin anew
+		r.err, r.more = ErrRevoked, C.NL_END
+		return false
+	}
 	flags := C.int(0)
 	if r.more == C.NL_PENDING {
 		flags = C.NL_AT_ROW
