@@ -541,7 +541,13 @@ func (tx *Tx) Describe(ctx context.Context, sql string) (Description, error) {
 	if tx.state == txEnded {
 		return Description{}, tx.err
 	}
-	if tx.reader != nil {
+	if r := tx.reader; r != nil {
+		if !r.begun {
+			if err := r.r.conn.RefreshNow(); err != nil {
+				return Description{}, r.failed(err)
+			}
+			r.begun = true
+		}
 		return describe(tx.reader.r.conn, &tx.reader.r.grd, sql)
 	}
 	return tx.db.Describe(ctx, sql)

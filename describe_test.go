@@ -27,6 +27,15 @@ func TestSchemaIsFresh(t *testing.T) {
 			_, err := db.Describe(bg, "SELECT n FROM "+table)
 			return err
 		},
+		"Tx.Describe": func(table string) error {
+			tx, err := db.Begin(bg, &TxOptions{ReadOnly: true})
+			if err != nil {
+				return err
+			}
+			defer tx.Rollback()
+			_, err = tx.Describe(bg, "SELECT n FROM "+table)
+			return err
+		},
 		"Begin": func(table string) error {
 			tx, err := db.Begin(bg, &TxOptions{ReadOnly: true})
 			if err != nil {
@@ -37,9 +46,11 @@ func TestSchemaIsFresh(t *testing.T) {
 			return err
 		},
 	}
+	tables := 0
 	for name, f := range ask {
-		for i := range 3 {
-			table := fmt.Sprintf("%s%d", name, i)
+		for range 3 {
+			table := fmt.Sprintf("t%d", tables)
+			tables++
 			if err := f(table); !errors.Is(err, sqlite.CodeError) {
 				t.Errorf("%s before its table is there: %v", name, err)
 			}

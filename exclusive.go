@@ -35,6 +35,7 @@ func (w *writer) exclusive(r *request) error {
 	}
 	w.conn.SetAuthorizer(nil)
 	w.conn.BusyTimeout(w.db.opts.BusyTimeout)
+	w.db.readers.dropAll() // for which a checkpoint in fn would wait
 	w.current, w.foreign = r, true
 	err := guarded(r, func() error { return r.excl.fn(w.conn) })
 	w.foreign = false
