@@ -16,8 +16,9 @@ type conn struct {
 	statements *statements
 	own        *Connector // closed with it; of Driver.Open only
 
-	tx      *nearlite.Tx
+	tx      unit // nil when no transaction is open
 	textual bool // tx was begun by the text BEGIN
+	keysOff bool // PRAGMA foreign_keys = OFF was run on this connection
 	closed  bool
 }
 
@@ -43,6 +44,11 @@ func (c *conn) CheckNamedValue(nv *driver.NamedValue) error { return checkNamed(
 
 // ExecContext runs one statement, or several as one transaction.
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	res, err := c.execText(ctx, query, args)
+	return res, reported(err)
+}
+
+func (c *conn) execText(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	st, err := c.describe(ctx, query)
 	if err != nil {
 		return nil, err
@@ -75,35 +81,50 @@ func (c *conn) exec(ctx context.Context, st *statement, list []driver.NamedValue
 }
 
 // QueryContext runs one statement and returns its rows.
-func (c *conn) QueryContext(ctx context.Context, query string, list []driver.NamedValue) (driver.Rows, error) {
+func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	st, err := c.describe(ctx, query)
+	if err != nil {
+		return nil, reported(err)
+	}
+	found, err := c.query(ctx, st, args)
+	if err != nil {
+		return nil, reported(err)
+	}
+	return found, nil
+}
+
+func (c *conn) query(ctx context.Context, st *statement, list []driver.NamedValue) (*rows, error) {
 	switch {
-	case err != nil:
-		return nil, err
 	case st.many:
-		return nil, fmt.Errorf("query %q: it is more than one statement; query them one by one", query)
+		return nil, fmt.Errorf("query %q: it is more than one statement; query them one by one", st.text)
 	case st.empty || st.control != none:
 		_, err := c.exec(ctx, st, list)
-		return &rows{}, err
+		return collected(nearlite.Result{}), err
 	case c.tx != nil:
-		found, err := c.tx.Query(ctx, st.text, arguments(list)...)
-		if err != nil {
-			return nil, err
-		}
-		return streamed(found, nil), nil
+		return inside(ctx, c.tx, st, arguments(list))
 	case st.reads:
 		return c.read(ctx, st, arguments(list))
 	}
 	res, err := c.write(ctx, st, arguments(list))
-	if err != nil {
-		return nil, err
+	return collected(res), err
+}
+
+// inside runs a query in a transaction.
+func inside(ctx context.Context, tx unit, st *statement, args []any) (*rows, error) {
+	if tx, ok := tx.(*nearlite.Tx); ok {
+		found, err := tx.Query(ctx, st.text, args...)
+		if err != nil {
+			return nil, err
+		}
+		return streamed(found, nil), nil
 	}
-	return collected(res), nil
+	res, err := tx.Exec(ctx, st.text, args...)
+	return collected(res), err
 }
 
 // read runs a query on a snapshot of its own, which its rows hold.
-func (c *conn) read(ctx context.Context, st *statement, args []any) (driver.Rows, error) {
-	if st.alone.Load() {
+func (c *conn) read(ctx context.Context, st *statement, args []any) (*rows, error) {
+	if c.keysOff || st.alone.Load() {
 		res, err := c.lone(ctx, st, args)
 		return collected(res), err
 	}
@@ -119,11 +140,8 @@ func (c *conn) read(ctx context.Context, st *statement, args []any) (driver.Rows
 	if !errors.Is(err, nearlite.ErrRefused) {
 		return nil, err
 	}
-	res, err := c.lone(ctx, st, args)
-	if err != nil {
-		return nil, err
-	}
-	return collected(res), nil
+	res, err := c.refused(ctx, st, args)
+	return collected(res), err
 }
 
 // discard runs a query for nothing but its errors.
@@ -133,7 +151,7 @@ func (c *conn) discard(ctx context.Context, st *statement, args []any) error {
 		return err
 	}
 	defer found.Close()
-	if live := found.(*rows).live; live != nil {
+	if live := found.live; live != nil {
 		for live.Next() {
 		}
 		return live.Err()
@@ -144,12 +162,12 @@ func (c *conn) discard(ctx context.Context, st *statement, args []any) error {
 // write runs one statement as a transaction of its own, or outside any if a
 // transaction refuses it.
 func (c *conn) write(ctx context.Context, st *statement, args []any) (nearlite.Result, error) {
-	if st.alone.Load() {
+	if c.keysOff || st.alone.Load() {
 		return c.lone(ctx, st, args)
 	}
 	res, err := c.db.Exec(ctx, st.text, args...)
 	if errors.Is(err, nearlite.ErrRefused) {
-		return c.lone(ctx, st, args)
+		return c.refused(ctx, st, args)
 	}
 	return res, err
 }
@@ -163,7 +181,7 @@ func (c *conn) Prepare(query string) (driver.Stmt, error) {
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
 	st, err := c.describe(ctx, query)
 	if err != nil {
-		return nil, err
+		return nil, reported(err)
 	}
 	if st.many {
 		return nil, fmt.Errorf("prepare %q: it is more than one statement; prepare them one by one", query)
@@ -216,12 +234,17 @@ func (p *prepared) NumInput() int { return p.st.params }
 
 // ExecContext runs the statement.
 func (p *prepared) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	return p.conn.exec(ctx, p.st, args)
+	res, err := p.conn.exec(ctx, p.st, args)
+	return res, reported(err)
 }
 
 // QueryContext runs the statement and returns its rows.
 func (p *prepared) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	return p.conn.QueryContext(ctx, p.st.text, args)
+	found, err := p.conn.query(ctx, p.st, args)
+	if err != nil {
+		return nil, reported(err)
+	}
+	return found, nil
 }
 
 // Exec is ExecContext without a context.

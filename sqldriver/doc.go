@@ -66,9 +66,15 @@
 // setting made by one caller does not stay. VACUUM and PRAGMA journal_mode,
 // wal_checkpoint, optimize, busy_timeout and the like run outside any transaction
 // and leave the engine's own settings as they are. A PRAGMA that would change what
-// later statements mean (foreign_keys = OFF, say), ATTACH and temporary tables
-// are refused with [ErrNotKept]: use the options of the data source name, or
-// [nearlite.DB.Exclusive].
+// later statements mean (ignore_check_constraints, say), ATTACH and temporary
+// tables are refused with [ErrNotKept]: use the options of the data source name,
+// or [nearlite.DB.Exclusive].
+//
+// PRAGMA foreign_keys is the exception, since migrations that make a table anew
+// depend on it: switched off it stays off for that connection, until it is
+// switched on there. Meanwhile the connection's transactions have the writer to
+// themselves and share no fsync. Do it on a *sql.Conn, as with every driver:
+// another connection of the pool has foreign keys all the time.
 //
 // # Values
 //

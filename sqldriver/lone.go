@@ -9,10 +9,23 @@ import (
 	"github.com/nearlite/nearlite/sqlite"
 )
 
+// refused runs a statement that a transaction has refused.
+func (c *conn) refused(ctx context.Context, st *statement, args []any) (nearlite.Result, error) {
+	res, err := c.lone(ctx, st, args)
+	if err == nil {
+		st.alone.Store(true)
+	}
+	return res, err
+}
+
 // lone runs a statement outside any transaction: VACUUM, a PRAGMA. What it sets
-// on the connection ends with it.
+// on the connection ends with it, but for foreign_keys: to switch them off for a
+// while, on one connection, is how tables are made anew while others refer to them.
 func (c *conn) lone(ctx context.Context, st *statement, args []any) (res nearlite.Result, err error) {
 	err = c.db.Exclusive(ctx, func(own *sqlite.Conn) error {
+		if err := c.keys(own); err != nil {
+			return err
+		}
 		before, err := settings(own)
 		if err != nil {
 			return err
@@ -30,12 +43,21 @@ func (c *conn) lone(ctx context.Context, st *statement, args []any) (res nearlit
 		if err != nil {
 			return err
 		}
+		if before[foreignKeys] != after[foreignKeys] {
+			c.keysOff = after[foreignKeys] == 0
+			before[foreignKeys] = after[foreignKeys]
+		}
 		return notKept(st.text, before, after)
 	})
-	if err == nil {
-		st.alone.Store(true)
-	}
 	return res, err
+}
+
+// keys makes foreign keys on the engine's connection what they are on this one.
+func (c *conn) keys(own *sqlite.Conn) error {
+	if !c.keysOff {
+		return nil
+	}
+	return own.Exec("PRAGMA foreign_keys = OFF")
 }
 
 // run runs one statement and collects its rows.
@@ -73,8 +95,10 @@ type trait struct {
 
 const inExclusive = "do it, and what is to come after it, in one DB.Exclusive"
 
+const foreignKeys = 0 // in traits
+
 var traits = []trait{
-	{"foreign_keys", "PRAGMA foreign_keys", "set it for the whole database: the option foreignkeys of the data source name"},
+	foreignKeys: {"foreign_keys", "PRAGMA foreign_keys", inExclusive},
 	{"ignore_check_constraints", "PRAGMA ignore_check_constraints", inExclusive},
 	{"recursive_triggers", "PRAGMA recursive_triggers", inExclusive},
 	{"legacy_alter_table", "PRAGMA legacy_alter_table", inExclusive},

@@ -60,7 +60,7 @@ func (r *rows) Columns() []string {
 func (r *rows) Next(dest []driver.Value) error {
 	row, err := r.next()
 	if err != nil {
-		return err
+		return reported(err)
 	}
 	for i, v := range row {
 		dest[i] = r.kinds[i].convert(v)

@@ -60,6 +60,9 @@ func (s *script) step(ctx context.Context, st *statement) error {
 	switch {
 	case st.control == begin && s.own:
 		return fmt.Errorf("%q: %w: BEGIN must come before what it is to hold together", st.text, nearlite.ErrRefused)
+	case st.alone.Load() && s.c.tx == nil:
+		_, err := s.c.lone(ctx, st, nil)
+		return err
 	case st.control == none && s.c.tx == nil:
 		if err := s.c.begin(ctx, false); err != nil {
 			return err

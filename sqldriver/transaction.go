@@ -31,6 +31,10 @@ func (c *conn) begin(ctx context.Context, readOnly bool) error {
 	if c.tx != nil {
 		return fmt.Errorf("begin: %w: a transaction is open on this connection already; nest with SAVEPOINT", nearlite.ErrRefused)
 	}
+	if c.keysOff && !readOnly {
+		c.tx = newDetached(c)
+		return nil
+	}
 	tx, err := c.db.Begin(ctx, &nearlite.TxOptions{ReadOnly: readOnly})
 	if errors.Is(err, nearlite.ErrReadOnly) { // the database is, and programs begin without saying what for
 		tx, err = c.db.Begin(ctx, &nearlite.TxOptions{ReadOnly: true})
@@ -42,6 +46,14 @@ func (c *conn) begin(ctx context.Context, readOnly bool) error {
 	return nil
 }
 
+// A unit is an open transaction: a [*nearlite.Tx], or one with the foreign keys off.
+type unit interface {
+	describer
+	Exec(ctx context.Context, sql string, args ...any) (nearlite.Result, error)
+	Commit(ctx context.Context) error
+	Rollback() error
+}
+
 // transaction is one of BeginTx.
 type transaction struct {
 	conn *conn
@@ -49,7 +61,7 @@ type transaction struct {
 }
 
 // Commit makes the transaction durable.
-func (t *transaction) Commit() error { return t.conn.end(t.ctx, commit) }
+func (t *transaction) Commit() error { return reported(t.conn.end(t.ctx, commit)) }
 
 // Rollback undoes the transaction.
 func (t *transaction) Rollback() error { return t.conn.end(t.ctx, rollback) }

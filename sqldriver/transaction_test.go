@@ -317,7 +317,7 @@ func TestOutsideTransactions(t *testing.T) {
 	if got := value[int](t, db, "PRAGMA user_version"); got != 7 {
 		t.Errorf("user_version is %d", got)
 	}
-	for _, query := range []string{"PRAGMA foreign_keys = OFF", "PRAGMA query_only = 1", "ATTACH ':memory:' AS other",
+	for _, query := range []string{"PRAGMA query_only = 1", "ATTACH ':memory:' AS other",
 		"PRAGMA ignore_check_constraints(1)", "CREATE TEMP TABLE x (n)", "CREATE TEMP TABLE x AS SELECT n FROM t"} {
 		if _, err := db.Exec(query); !errors.Is(err, sqldriver.ErrNotKept) {
 			t.Errorf("%s: %v", query, err)
@@ -351,5 +351,73 @@ func TestDescribingChangesNothing(t *testing.T) {
 	}
 	if got := value[int](t, db, "PRAGMA query_only"); got != 1 {
 		t.Errorf("a reader may write")
+	}
+}
+
+// To make a table anew that others refer to, foreign keys are switched off on one
+// connection, which SQLite cannot do inside a transaction.
+func TestForeignKeysOff(t *testing.T) {
+	t.Parallel()
+	db := setup(t, "CREATE TABLE parent (id INTEGER PRIMARY KEY); CREATE TABLE child (p REFERENCES parent ON DELETE CASCADE)",
+		"INSERT INTO parent VALUES (1), (2); INSERT INTO child VALUES (1), (2)")
+	c := connection(t, db)
+	exec(t, c, "PRAGMA foreign_keys = OFF")
+	if got := value[int](t, c, "PRAGMA foreign_keys"); got != 0 {
+		t.Errorf("they are %d on the connection", got)
+	}
+	tx, err := c.BeginTx(bg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, tx, "CREATE TABLE fresh (id INTEGER PRIMARY KEY, more); INSERT INTO fresh SELECT id, 0 FROM parent")
+	exec(t, tx, "DROP TABLE parent")
+	exec(t, tx, "ALTER TABLE fresh RENAME TO parent")
+	if got := value[int](t, tx, "UPDATE parent SET more = ? WHERE id = 1 RETURNING more", 7); got != 7 {
+		t.Errorf("RETURNING gives %d", got)
+	}
+	if _, err := tx.Exec("INSERT INTO nowhere VALUES (1)"); !errors.Is(err, sqlite.CodeError) {
+		t.Errorf("a bad statement: %v", err)
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, c, "BEGIN; DELETE FROM parent; ROLLBACK")
+	exec(t, c, "INSERT INTO child VALUES (3)")
+	if got := value[int](t, db, "SELECT count(*) FROM child JOIN parent ON id = p"); got != 2 {
+		t.Errorf("%d children have parents", got)
+	}
+	if _, err := db.Exec("INSERT INTO child VALUES (4)"); !errors.Is(err, sqlite.CodeConstraintForeignKey) {
+		t.Errorf("on another connection: %v", err)
+	}
+	exec(t, c, "PRAGMA foreign_keys = ON")
+	if _, err := c.ExecContext(bg, "INSERT INTO child VALUES (4)"); !errors.Is(err, sqlite.CodeConstraintForeignKey) {
+		t.Errorf("switched on again: %v", err)
+	}
+	exec(t, c, "PRAGMA foreign_keys = OFF; BEGIN; INSERT INTO child VALUES (5); COMMIT; PRAGMA foreign_keys = ON")
+	if _, err := c.ExecContext(bg, "INSERT INTO child VALUES (4)"); !errors.Is(err, sqlite.CodeConstraintForeignKey) {
+		t.Errorf("after a script: %v", err)
+	}
+}
+
+// A connection with its foreign keys off has no engine's transaction, and is
+// as easily given up.
+func TestForeignKeysOffAbandoned(t *testing.T) {
+	t.Parallel()
+	db := setup(t, "CREATE TABLE t (n)")
+	c := connection(t, db)
+	exec(t, c, "PRAGMA foreign_keys = OFF")
+	ctx, cancel := context.WithCancel(bg)
+	tx, err := c.BeginTx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, tx, "INSERT INTO t VALUES (1)")
+	cancel()
+	exec(t, db, "INSERT INTO t VALUES (2)")
+	exec(t, c, "BEGIN; INSERT INTO t VALUES (3)")
+	c.Close()
+	exec(t, db, "INSERT INTO t VALUES (4)")
+	if got := value[int](t, db, "SELECT sum(n) FROM t"); got != 6 {
+		t.Errorf("the sum is %d", got)
 	}
 }

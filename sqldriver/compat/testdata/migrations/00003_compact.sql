@@ -1,0 +1,11 @@
+-- +goose NO TRANSACTION
+-- +goose Up
+BEGIN;
+ALTER TABLE note ADD COLUMN pinned BOOLEAN NOT NULL DEFAULT FALSE;
+UPDATE note SET pinned = TRUE WHERE id = 1;
+COMMIT;
+PRAGMA optimize;
+VACUUM;
+
+-- +goose Down
+ALTER TABLE note DROP COLUMN pinned;
