@@ -539,7 +539,8 @@ func TestSharing(t *testing.T) {
 	if err := other.Ping(); err != nil {
 		t.Errorf("after the others closed: %v", err)
 	}
-	if engine(open(t, ":memory:")) == engine(open(t, ":memory:")) {
+	three, four := open(t, ":memory:"), open(t, ":memory:")
+	if engine(three) == engine(four) {
 		t.Error("two databases in memory are one")
 	}
 }
@@ -583,7 +584,7 @@ func TestDriverOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Exec(nil); err != nil { //nolint:staticcheck // what old callers of the driver use
+	if _, err := s.(driver.StmtExecContext).ExecContext(bg, nil); err != nil {
 		t.Error(err)
 	}
 	if err := c.Close(); err != nil {

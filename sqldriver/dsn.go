@@ -44,7 +44,7 @@ func parse(dsn string) (source, error) {
 		}
 	}
 	if path == "" || strings.IndexByte(path, 0) >= 0 {
-		return s, fmt.Errorf("data source %q: it names no file; write a path, file:path or :memory:", dsn)
+		return s, fmt.Errorf("data source %q: it names no file; write :memory:, file:path or a path", dsn)
 	}
 	s.path = path
 	if err := s.options(query); err != nil {
