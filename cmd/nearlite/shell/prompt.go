@@ -31,6 +31,9 @@ func (p *prompt) run(ctx context.Context) error {
 	// ends the shell.
 	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	late := make(chan os.Signal, 1) // one that comes just after the statement it was for
+	signal.Notify(late, os.Interrupt)
+	defer signal.Stop(late)
 	p.chatty = true
 	p.editor = liner.NewLiner()
 	defer p.editor.Close()

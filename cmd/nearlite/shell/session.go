@@ -67,9 +67,16 @@ func at(line int, err error) error {
 	return &StatementError{Line: line, Err: err}
 }
 
-// statement runs one statement where it belongs.
+// statement runs one statement and finds out what became of the transaction.
 func (s *session) statement(ctx context.Context, sql string) error {
-	defer s.brakes.on(ctx)()
+	release := s.brakes.on(ctx)
+	err := s.route(ctx, sql)
+	release()
+	return s.afterError(err)
+}
+
+// route runs one statement where it belongs.
+func (s *session) route(ctx context.Context, sql string) error {
 	if s.own == nil {
 		if step := s.transactionStep(sql); step != nil {
 			return step(ctx)
@@ -78,7 +85,7 @@ func (s *session) statement(ctx context.Context, sql string) error {
 	err := s.show(ctx, s.connection(), sql)
 	switch {
 	case s.own != nil || !refused(err, sql):
-		return s.afterError(err)
+		return err
 	case s.tx != nil:
 		return fmt.Errorf("%w (COMMIT or ROLLBACK first, then it runs)", err)
 	case leavesNothing(sql):
