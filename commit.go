@@ -45,25 +45,24 @@ func (w *writer) seal() error {
 	from := time.Now()
 	_, err := w.sql.commit.Exec()
 	w.price += (time.Since(from) - w.price) / 8
-	for try := 0; errors.Is(err, sqlite.CodeBusy) && !w.conn.AutoCommit() && try < 10; try++ {
-		w.conn.CloseCursors() // an unfinished statement of ours; nothing foreign can refuse a COMMIT
-		_, err = w.sql.commit.Exec()
-	}
 	if err == nil {
 		w.fullAt = time.Time{}
 		return nil
 	}
+	// Not even a COMMIT that SQLite would let us try again (SQLITE_BUSY) is: it
+	// may have written frames, and then continues their checksums in memory, so
+	// that the WAL could not be read beyond it after a crash. ROLLBACK mends that.
 	w.rollback()
 	switch {
 	case w.db.opts.Log != nil && w.dirty:
 		return w.poison(fmt.Errorf("commit what the log already holds: %w", err))
-	case diskFull(err):
+	case errors.Is(err, sqlite.CodeFull): // a write had no room, so its frames are not complete
 		w.fullAt = time.Now()
 		return fmt.Errorf("commit: %w: %w", ErrDiskFull, err)
-	case errors.Is(err, sqlite.CodeIOErr):
-		return w.resolve(err)
+	case errors.Is(err, sqlite.CodeConstraint):
+		return w.db.explain("commit", err)
 	}
-	return w.db.explain("commit", err)
+	return w.resolve(err)
 }
 
 // append offers the batch to the log and rolls back unless it was taken.
@@ -84,9 +83,11 @@ func (w *writer) append() error {
 
 // resolve finds out what became of a commit whose write or sync failed. SQLite
 // has rolled it back, but its frames may lie in the WAL, complete, and a crash
-// now would bring them to life. A small commit over the same place settles it:
-// after that they are certainly gone.
+// now would bring them to life. A small commit over the same place, flushed with
+// either durability, settles it: after that they are certainly gone.
 func (w *writer) resolve(cause error) error {
+	w.must("PRAGMA synchronous = full")
+	defer w.must("PRAGMA synchronous = " + w.db.opts.Durability.String())
 	version := w.conn.QueryRow("PRAGMA user_version")
 	if version.Err() == nil {
 		if err := w.conn.Exec(fmt.Sprintf("PRAGMA user_version = %d", version.Int64(0))); err == nil {

@@ -47,11 +47,27 @@ func (v *VFS) Remember() {
 // With a nil rng nothing that was not synced is kept. The shared memory of a WAL
 // is not a file that survives; it is left out.
 func (v *VFS) Clone(dir string, rng *rand.Rand) error {
+	return v.write(dir, func(c *content) []byte { return c.survivor(rng) })
+}
+
+// Copy writes into dir the files as a killed process leaves them: everything
+// that was written, synced or not.
+func (v *VFS) Copy(dir string) error {
+	return v.write(dir, func(c *content) []byte {
+		data := append([]byte(nil), c.safe...)
+		for _, ch := range c.pending {
+			data = ch.apply(data)
+		}
+		return data
+	})
+}
+
+func (v *VFS) write(dir string, state func(*content) []byte) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, c := range v.disk.files {
 		name := filepath.Join(dir, filepath.Base(c.path))
-		if err := os.WriteFile(name, c.survivor(rng), 0o600); err != nil {
+		if err := os.WriteFile(name, state(c), 0o600); err != nil {
 			return fmt.Errorf("clone: %w", err)
 		}
 	}
@@ -66,16 +82,9 @@ func (c *content) survivor(rng *rand.Rand) []byte {
 	}
 	keep := rng.Float64() // of the changes, so that all, some and none are likely
 	for _, ch := range c.pending {
-		switch {
-		case ch.bytes == nil:
+		for _, part := range ch.sectors() {
 			if rng.Float64() < keep {
-				data = ch.apply(data)
-			}
-		default:
-			for _, part := range ch.sectors() {
-				if rng.Float64() < keep {
-					data = part.apply(data)
-				}
+				data = part.apply(data)
 			}
 		}
 	}
@@ -84,6 +93,9 @@ func (c *content) survivor(rng *rand.Rand) []byte {
 
 // sectors splits a write at the boundaries of sectors.
 func (ch change) sectors() (parts []change) {
+	if ch.bytes == nil {
+		return []change{ch}
+	}
 	for at, rest := ch.at, ch.bytes; len(rest) > 0; {
 		n := min(int64(len(rest)), sector-at%sector)
 		parts = append(parts, change{at, rest[:n]})

@@ -16,6 +16,7 @@ import (
 	"runtime/cgo"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"unsafe"
 
 	"github.com/nearlite/nearlite/sqlite"
@@ -53,6 +54,7 @@ type Rule struct {
 	At    int               // the first matching operation that fails, from 1; 0: none
 	Times int               // how many fail from then on; 0 is one, negative all
 	Code  sqlite.ResultCode // what they return
+	Errno syscall.Errno     // the system's reason for it, if there is one
 	Torn  bool              // a failing write writes its first half
 	Late  bool              // the operation is done and then reported as failed; not for reads and opens
 	Die   bool              // end the process instead, as kill -9 does
@@ -152,7 +154,7 @@ func (r Rule) strike() C.int {
 		}
 		select {} // until the signal arrives
 	}
-	return C.int(r.Code)
+	return C.int(r.Code) | C.int(r.Errno)<<16
 }
 
 func of(h C.uintptr_t) *VFS { return cgo.Handle(h).Value().(*VFS) }

@@ -1,5 +1,6 @@
 #include "vfs.h"
 #include "_cgo_export.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,14 +22,20 @@ typedef struct fault_vfs {
 #define REAL(f) (((fault_file *)(f))->real)
 #define CALL(f, method, ...) REAL(f)->pMethods->method(REAL(f), ##__VA_ARGS__)
 
+/* Go's answer holds the result code and, above it, the errno behind it. */
+static int outcome(int answer) {
+  if (answer >> 16) errno = answer >> 16;
+  return answer & 0xffff;
+}
+
 static int before(sqlite3_file *f, int op) {
   fault_file *k = (fault_file *)f;
-  return goFaultBefore(k->handle, op, k->kind);
+  return outcome(goFaultBefore(k->handle, op, k->kind));
 }
 
 static int after(sqlite3_file *f, int op) {
   fault_file *k = (fault_file *)f;
-  return goFaultAfter(k->handle, op, k->kind);
+  return outcome(goFaultAfter(k->handle, op, k->kind));
 }
 
 static int f_close(sqlite3_file *f) { return CALL(f, xClose); }
@@ -48,12 +55,12 @@ static int put(sqlite3_file *f, const void *p, int n, sqlite3_int64 at) {
 static int f_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at) {
   fault_file *k = (fault_file *)f;
   int torn = 0;
-  int rc = goFaultBeforeWrite(k->handle, k->kind, n, &torn);
-  if (rc != SQLITE_OK) {
+  int answer = goFaultBeforeWrite(k->handle, k->kind, n, &torn);
+  if (answer != SQLITE_OK) {
     if (torn > 0) put(f, p, torn, at);
-    return rc;
+    return outcome(answer);
   }
-  rc = put(f, p, n, at);
+  int rc = put(f, p, n, at);
   return rc != SQLITE_OK ? rc : after(f, OP_WRITE);
 }
 
@@ -130,7 +137,7 @@ static int v_open(sqlite3_vfs *v, sqlite3_filename path, sqlite3_file *f, int fl
 
 static int v_delete(sqlite3_vfs *v, const char *path, int dir) {
   fault_vfs *k = (fault_vfs *)v;
-  int rc = goFaultBefore(k->handle, OP_DELETE, path_kind(path));
+  int rc = outcome(goFaultBefore(k->handle, OP_DELETE, path_kind(path)));
   if (rc == SQLITE_OK) rc = k->real->xDelete(k->real, path, dir);
   if (rc == SQLITE_OK) goFaultDeleted(k->handle, (char *)path);
   return rc;
