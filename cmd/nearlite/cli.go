@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong" // verbs as structs, so that flags and help cannot drift; released this autumn
+
+	"github.com/nearlite/nearlite"
 )
 
 // What the command exits with.
@@ -79,7 +81,7 @@ func report(ctx context.Context, env *Env, err error) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil && !errors.Is(err, nearlite.ErrCommitUnknown):
 		fmt.Fprintln(env.Stderr, "interrupted")
 		return exitInterrupted
 	}

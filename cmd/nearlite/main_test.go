@@ -31,6 +31,8 @@ func TestScripts(t *testing.T) {
 			switch cond {
 			case "readonly":
 				return canMakeReadOnly(), nil
+			case "small":
+				return canMakeSmall(), nil
 			case "fts5":
 				return slices.Contains(sqlite.CompileOptions(), "ENABLE_FTS5"), nil
 			}
@@ -39,6 +41,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"damage":   damage,
 			"readonly": readonly,
+			"small":    small,
 		},
 	})
 }

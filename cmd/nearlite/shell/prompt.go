@@ -13,6 +13,7 @@ import (
 
 	"github.com/peterh/liner" // released last month, one dependency, and the terminal is its own between two prompts
 
+	"github.com/nearlite/nearlite"
 	"github.com/nearlite/nearlite/sqlite"
 )
 
@@ -125,7 +126,7 @@ func (p *prompt) typed(ctx context.Context, line string) error {
 	switch {
 	case err == nil || errors.Is(err, errQuit):
 		return err
-	case statement.Err() != nil:
+	case statement.Err() != nil && !errors.Is(err, nearlite.ErrCommitUnknown):
 		p.interrupted(err)
 	default:
 		p.config.PrintError(err)

@@ -72,6 +72,9 @@ func (s *session) statement(ctx context.Context, sql string) error {
 	release := s.brakes.on(ctx)
 	err := s.route(ctx, sql)
 	release()
+	if errors.Is(err, sqlite.CodeInterrupt) && ctx.Err() != nil {
+		err = ctx.Err()
+	}
 	return s.afterError(err)
 }
 
