@@ -22,6 +22,7 @@ var ErrRevoked = errors.New("sqlite: the snapshot was revoked")
 type turn struct {
 	on    bool // the connection is a reader that holds snapshots
 	state atomic.Uint32
+	count uint32 // of revokes; whoever has the turn may read it
 }
 
 const (
@@ -81,6 +82,7 @@ func (c *Conn) Revoke(wait time.Duration) bool {
 		c.Interrupt()
 		time.Sleep(100 * time.Microsecond)
 	}
+	c.turn.count++
 	c.endBlobs()
 	C.nl_end_statements(c.addr)
 	C.nl_snapshot_drop(c.addr)
