@@ -29,6 +29,7 @@ type ledger struct {
 	failed  map[int]error
 	unknown map[int]bool
 	next    int
+	told    func(n int, err error) // called for each, if set
 }
 
 func newLedger() *ledger {
@@ -45,6 +46,9 @@ func (l *ledger) number() int {
 func (l *ledger) note(n int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.told != nil {
+		l.told(n, err)
+	}
 	switch {
 	case err == nil:
 		l.acked[n] = true
@@ -182,8 +186,11 @@ type faultBed struct {
 	l    *ledger
 }
 
-func newFaultBed(t testing.TB, opts Options) *faultBed {
+func newFaultBed(t testing.TB, opts Options, l *ledger) *faultBed {
 	t.Helper()
+	if l == nil {
+		l = newLedger()
+	}
 	v, err := fault.Register()
 	if err != nil {
 		t.Fatal(err)
@@ -191,7 +198,7 @@ func newFaultBed(t testing.TB, opts Options) *faultBed {
 	t.Cleanup(v.Unregister)
 	v.Remember()
 	opts.VFS, opts.Logger = v.Name(), quiet
-	b := &faultBed{vfs: v, full: opts.Durability == Full, path: filepath.Join(t.TempDir(), "fault.db"), l: newLedger()}
+	b := &faultBed{vfs: v, full: opts.Durability == Full, path: filepath.Join(t.TempDir(), "fault.db"), l: l}
 	if b.db, err = Open(bg, b.path, &opts); err != nil {
 		t.Fatal(err)
 	}
@@ -299,7 +306,7 @@ func TestFaults(t *testing.T) {
 					if at%2 == 0 {
 						opts.Durability = Normal
 					}
-					b := newFaultBed(t, opts)
+					b := newFaultBed(t, opts, nil)
 					f.rule.At, f.rule.Times = at, times
 					b.vfs.Set(f.rule)
 					script(b.db, b.l)
@@ -339,7 +346,7 @@ func TestFaultsUnderLoad(t *testing.T) {
 	seed := rand.Uint64()
 	rng := rand.New(rand.NewPCG(seed, 2))
 	for round := range rounds {
-		b := newFaultBed(t, Options{CheckpointBytes: 64 << 10, CacheSize: 64 << 10, Durability: Durability(round % 2)})
+		b := newFaultBed(t, Options{CheckpointBytes: 64 << 10, CacheSize: 64 << 10, Durability: Durability(round % 2)}, nil)
 		var wg sync.WaitGroup
 		for caller := range 16 {
 			wg.Go(func() {
