@@ -55,6 +55,7 @@ type QueueFullError struct {
 	Depth int // transactions waiting
 }
 
+// Error names the depth and the remedy.
 func (e *QueueFullError) Error() string {
 	return fmt.Sprintf("the write queue is full: %d transactions wait; try again later, or raise QueueMax", e.Depth)
 }

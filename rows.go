@@ -112,7 +112,7 @@ func One[T any](q Querier, sql string, args ...any) (T, error) {
 	var v T
 	for row, err := range q.Query(sql, args...) {
 		if err == nil {
-			err = scanInto(row, &v)
+			err = row.ScanInto(&v)
 		}
 		return v, err
 	}
@@ -127,7 +127,7 @@ func All[T any](q Querier, sql string, args ...any) ([]T, error) {
 			return all, err
 		}
 		var v T
-		if err := scanInto(row, &v); err != nil {
+		if err := row.ScanInto(&v); err != nil {
 			return all, err
 		}
 		all = append(all, v)
