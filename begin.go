@@ -55,7 +55,6 @@ type Tx struct {
 	commit bool
 	handle *WriteTx
 	reader *ReadTx // of a read-only one
-	rows   *Rows   // of a read-only one, open
 	calls  []call
 	size   int           // bytes in calls
 	active time.Duration // clock time of its last statement's end

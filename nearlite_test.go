@@ -103,7 +103,7 @@ func TestNeighboursDoNotNotice(t *testing.T) {
 		wg.Go(func() {
 			for i := range rounds {
 				kind := (c*7 + i) % 23
-				err, panicked := tryUpdate(db, func(tx *WriteTx) error {
+				panicked, err := tryUpdate(db, func(tx *WriteTx) error {
 					if _, err := tx.Exec("INSERT INTO seen VALUES (?, ?)", c, i); err != nil {
 						return err
 					}
@@ -173,9 +173,9 @@ func TestNeighboursDoNotNotice(t *testing.T) {
 	t.Logf("%d transactions in %d commits, %d reruns", s.Transactions, s.Commits, s.Reruns)
 }
 
-func tryUpdate(db *DB, fn func(*WriteTx) error) (err error, panicked any) {
+func tryUpdate(db *DB, fn func(*WriteTx) error) (panicked any, err error) {
 	defer func() { panicked = recover() }()
-	return db.Update(bg, fn), nil
+	return nil, db.Update(bg, fn)
 }
 
 func TestGoexitInClosure(t *testing.T) {

@@ -103,7 +103,7 @@ func TestPanicOnTheFirstRunOnly(t *testing.T) {
 	for i := range 4 {
 		runs := 0
 		wg.Go(func() {
-			err, panicked := tryUpdate(db, func(tx *WriteTx) error {
+			panicked, err := tryUpdate(db, func(tx *WriteTx) error {
 				_, err := tx.Exec("UPDATE account SET balance = balance + 1 WHERE id = 7")
 				if runs++; runs == 1 && i == 3 {
 					panic("only once")
@@ -139,11 +139,7 @@ func TestBatchOfManyDifferentStatements(t *testing.T) {
 	}
 }
 
-// hostile is an argument whose conversion runs code of the caller's.
-type hostile func() (driver.Value, error)
-
-func (h hostile) Value() (driver.Value, error) { return h() }
-
+// hostileStruct is an argument whose conversion runs code of the caller's.
 type hostileStruct struct {
 	kind string
 	db   *DB

@@ -44,7 +44,7 @@ func (db *DB) write(r request) error {
 	}
 	var escaped *escape
 	if b == nil {
-		err, escaped = w.inline(r)
+		escaped, err = w.inline(r)
 	} else if err = b.wait(i); err == errEscaped {
 		escaped = b.reqs[i].escaped
 	}
@@ -55,7 +55,7 @@ func (db *DB) write(r request) error {
 }
 
 // inline does a single transaction on the caller's goroutine.
-func (w *writer) inline(from request) (err error, escaped *escape) {
+func (w *writer) inline(from request) (escaped *escape, err error) {
 	r := &w.single
 	defer func() {
 		if w.foreign { // Goexit in the closure
@@ -70,7 +70,7 @@ func (w *writer) inline(from request) (err error, escaped *escape) {
 	r.ctx, r.fn, r.batch, r.excl = from.ctx, from.fn, from.batch, from.excl
 	w.step(r)
 	w.commit()
-	return r.err, r.escaped
+	return r.escaped, r.err
 }
 
 // A WriteTx is a transaction of Update: it reads and writes the latest state. It
