@@ -57,10 +57,7 @@ const (
 
 // afterCommit looks at the WAL and sets the checkpointer to work when it has grown.
 func (w *writer) afterCommit() {
-	if w.gated {
-		w.gated = false
-		w.db.readers.ungate()
-	}
+	w.lowerGate()
 	h, copied, ok := w.conn.WAL()
 	if !ok {
 		return
@@ -163,10 +160,7 @@ func (c *checkpointer) askToFinish() {
 func (w *writer) finishCheckpoint() error {
 	from := time.Now()
 	c := &w.db.checkpointer
-	if !w.gated {
-		w.gated = true
-		w.db.readers.gate()
-	}
+	w.raiseGate()
 	for w.db.readers.stragglers() > 0 && time.Since(from) < finishWait {
 		time.Sleep(50 * time.Microsecond)
 	}
@@ -178,11 +172,25 @@ func (w *writer) finishCheckpoint() error {
 		c.retryAt.Store(int64(w.db.clock.now() + finishRetry))
 	}
 	if w.q.contended.Load() == 0 { // no commit will follow soon
-		w.gated = false
-		w.db.readers.ungate()
+		w.lowerGate()
 	}
 	w.db.stats.checkpoint(time.Since(from))
 	return nil
+}
+
+// raiseGate lets no reader keep its snapshot until lowerGate.
+func (w *writer) raiseGate() {
+	if !w.gated {
+		w.gated = true
+		w.db.readers.gate()
+	}
+}
+
+func (w *writer) lowerGate() {
+	if w.gated {
+		w.gated = false
+		w.db.readers.ungate()
+	}
 }
 
 // checkpoint copies what is left, unless the background is at it.

@@ -428,16 +428,19 @@ func (w *writer) lock(ctx context.Context) error {
 	}
 	for pause := 25 * time.Microsecond; errors.Is(err, sqlite.CodeBusy); pause = min(2*pause, time.Millisecond) {
 		if ctx.Err() != nil {
+			w.lowerGate()
 			return context.Cause(ctx)
 		}
 		if time.Now().After(w.lockBy) {
+			w.lowerGate()
 			return fmt.Errorf("begin: another process has been writing to %s for %v: %w", w.db.path, w.db.opts.BusyTimeout, err)
 		}
-		w.db.readers.dropAll()
+		w.raiseGate()
 		time.Sleep(pause)
 		_, err = w.sql.begin.Exec()
 	}
 	if err != nil {
+		w.lowerGate()
 		return w.db.explain("begin", err)
 	}
 	return nil
