@@ -46,6 +46,7 @@ type Tx struct {
 	granted chan struct{} // closed when live, or when it will never be
 	decided chan struct{} // closed when ended by its client
 	done    chan struct{} // closed when the outcome is final
+	once    sync.Once     // guards the closing of done
 	outcome error         // readable when done is closed
 	lent    bool          // the writer's: it has had the connection
 
@@ -245,14 +246,13 @@ func (tx *Tx) finish(err error) {
 	tx.settled(err)
 }
 
-// settled makes the outcome known. Only the first call counts.
+// settled makes the outcome known. Only the first call counts: a client that
+// gave up while it was queued and the writer that finds so may meet here.
 func (tx *Tx) settled(err error) {
-	select {
-	case <-tx.done:
-	default:
+	tx.once.Do(func() {
 		tx.outcome = err
 		close(tx.done)
-	}
+	})
 }
 
 // Commit makes the transaction durable. An error means that it is not, unless

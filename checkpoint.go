@@ -62,7 +62,7 @@ func (w *writer) afterCommit() {
 	if !ok {
 		return
 	}
-	w.db.positions.of(&h)
+	w.db.positions.current(w.conn)
 	w.last = h
 	c := &w.db.checkpointer
 	bytes := w.db.frameBytes(h.MaxFrame())

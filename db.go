@@ -207,9 +207,7 @@ func (db *DB) openWriter(context.Context) error {
 	if err := w.reopen(); err != nil {
 		return err
 	}
-	if h, _, ok := w.conn.WAL(); ok {
-		db.positions.of(&h)
-	}
+	db.positions.current(w.conn)
 	return nil
 }
 

@@ -7,73 +7,89 @@ import (
 )
 
 // positions turns the state of the WAL into change numbers: the frames of all
-// earlier generations of the WAL, plus those of the present one. Frames that
-// another process wrote and another generation buried before anybody here
-// looked are not counted; the numbers still only grow, and no two states that
-// anybody was told of share one.
+// earlier generations of the WAL, plus those of the present one. Another process
+// may write frames and begin a generation before anybody here looks, so between
+// two generations some numbers are left out, for the states that were missed:
+//
+//	seen of A      missed of A   seen of B
+//	1, 2 … end     end+1         end+2, end+3 …
+//
+// The numbers only grow, and two states that anybody was told of share one only
+// if both were missed and are still in use as snapshots.
 type positions struct {
 	id LogID
 
 	mu    sync.Mutex // protects the following
 	salt  uint64     // the present generation
-	base  uint64     // frames of all generations before it
-	frame uint32     // the highest frame seen of it
-	older map[uint64]uint64
+	now   generation
+	older map[uint64]generation
 	order []uint64 // salts in older, oldest first
 	last  Position // once the database is closed
 	ended bool
+}
+
+// generation is the life of the WAL from one start to the next.
+type generation struct {
+	base uint64 // its frames count from here
+	seen uint32 // the highest frame that anybody looked at
 }
 
 // generationsKept is how many finished generations of the WAL a snapshot may
 // still belong to.
 const generationsKept = 16
 
-// of returns the position of the commit with that header.
+// current returns the position of the database's latest commit.
+func (p *positions) current(c *sqlite.Conn) Position {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		return p.last
+	}
+	// Looked at under the lock, so that generations are noted in their order.
+	h, _, ok := c.WAL()
+	if !ok {
+		return Position{Log: p.id}
+	}
+	if h.Salt() != p.salt {
+		p.begin(h.Salt())
+	}
+	p.now.seen = max(p.now.seen, h.MaxFrame())
+	return p.place(&h)
+}
+
+// of returns the position of a snapshot that is not newer than the latest call
+// of current.
 func (p *positions) of(h *sqlite.WALHeader) Position {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	salt, frame := h.Salt(), h.MaxFrame()
-	switch base, known := p.older[salt]; {
-	case salt == p.salt:
-		p.frame = max(p.frame, frame)
-	case known: // a snapshot of an earlier generation
-		return Position{p.id, base + uint64(frame)}
-	default:
-		p.begin(salt, frame)
+	return p.place(h)
+}
+
+func (p *positions) place(h *sqlite.WALHeader) Position {
+	frame := uint64(h.MaxFrame())
+	if h.Salt() == p.salt {
+		return Position{p.id, p.now.base + frame}
 	}
-	return Position{p.id, p.base + uint64(frame)}
+	if g, known := p.older[h.Salt()]; known {
+		return Position{p.id, g.base + min(frame, uint64(g.seen)+1)}
+	}
+	return Position{p.id, p.now.base - 1} // of a generation that was missed altogether
 }
 
 // begin starts a generation.
-func (p *positions) begin(salt uint64, frame uint32) {
+func (p *positions) begin(salt uint64) {
 	if p.older == nil {
-		p.older = map[uint64]uint64{}
+		p.older = map[uint64]generation{}
 	} else {
-		p.older[p.salt] = p.base
+		p.older[p.salt] = p.now
 		p.order = append(p.order, p.salt)
 		if len(p.order) > generationsKept {
 			delete(p.older, p.order[0])
 			p.order = p.order[1:]
 		}
 	}
-	p.base += uint64(p.frame)
-	p.salt, p.frame = salt, frame
-}
-
-// current returns the position of the database's latest commit.
-func (p *positions) current(c *sqlite.Conn) Position {
-	p.mu.Lock()
-	ended, last := p.ended, p.last
-	if !ended {
-		h, _, ok := c.WAL() // under the lock: the connection is there until end
-		p.mu.Unlock()
-		if !ok {
-			return Position{Log: p.id}
-		}
-		return p.of(&h)
-	}
-	p.mu.Unlock()
-	return last
+	p.now = generation{base: p.now.base + uint64(p.now.seen) + 2}
+	p.salt = salt
 }
 
 // end keeps the last position for those who ask after Close.

@@ -29,7 +29,8 @@ import (
 type readers struct {
 	db    *DB
 	epoch atomic.Uint64
-	hints [64]atomic.Pointer[reader] // by goroutine: the reader it used last
+	quiet atomic.Pointer[chan struct{}] // new Views wait until it is closed; see lock
+	hints [64]atomic.Pointer[reader]    // by goroutine: the reader it used last
 
 	waiters atomic.Int32
 	freed   chan struct{} // somebody waits, and a reader became idle
@@ -122,6 +123,9 @@ const readerIdle = 10 * time.Second
 // take returns a reader for the caller's use.
 func (p *readers) take(ctx context.Context) (*reader, error) {
 	hint := &p.hints[goroutine()*0x9E3779B97F4A7C15>>58&63]
+	if p.quiet.Load() != nil {
+		p.waitQuiet(ctx)
+	}
 	r := hint.Load()
 	if r != nil && r.use() {
 		return r, nil
@@ -131,6 +135,16 @@ func (p *readers) take(ctx context.Context) (*reader, error) {
 		hint.Store(r)
 	}
 	return r, err
+}
+
+// waitQuiet returns when new Views may begin again, or need not.
+func (p *readers) waitQuiet(ctx context.Context) {
+	if ch := p.quiet.Load(); ch != nil {
+		select {
+		case <-*ch:
+		case <-ctx.Done():
+		}
+	}
 }
 
 // find looks for an idle reader, then opens or waits for one.

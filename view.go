@@ -73,6 +73,7 @@ func (tx *ReadTx) Position() (Position, error) {
 		tx.begun = true
 	}
 	h := conn.Snapshot()
+	tx.r.db.Position() // notes the WAL's present generation
 	return tx.r.db.positions.of(&h), nil
 }
 

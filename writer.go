@@ -414,38 +414,6 @@ func (w *writer) begin(ctx context.Context) error {
 	return nil
 }
 
-// lock takes SQLite's write lock. The loop is our own: another process's
-// checkpoint may hold the lock while it waits for our readers, which must then
-// let go of their snapshots. All who were waiting when it began wait for
-// BusyTimeout together, not one after the other.
-func (w *writer) lock(ctx context.Context) error {
-	_, err := w.sql.begin.Exec()
-	if err == nil {
-		return nil
-	}
-	if w.lockBy.IsZero() {
-		w.lockBy = time.Now().Add(w.db.opts.BusyTimeout)
-	}
-	for pause := 25 * time.Microsecond; errors.Is(err, sqlite.CodeBusy); pause = min(2*pause, time.Millisecond) {
-		if ctx.Err() != nil {
-			w.lowerGate()
-			return context.Cause(ctx)
-		}
-		if time.Now().After(w.lockBy) {
-			w.lowerGate()
-			return fmt.Errorf("begin: another process has been writing to %s for %v: %w", w.db.path, w.db.opts.BusyTimeout, err)
-		}
-		w.raiseGate()
-		time.Sleep(pause)
-		_, err = w.sql.begin.Exec()
-	}
-	if err != nil {
-		w.lowerGate()
-		return w.db.explain("begin", err)
-	}
-	return nil
-}
-
 // save opens the group's savepoint before its first write.
 func (w *writer) save() error {
 	w.dirty = true
