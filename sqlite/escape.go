@@ -27,23 +27,6 @@ import (
 //     that is copied, one level deep; rule 2 covers the rest. A Valuer with a
 //     pointer receiver therefore works on a copy of its value.
 
-// hidden returns a without the compiler knowing. Between the two lines a is a
-// pair of numbers, which is safe because nothing can move the stack there.
-//
-//go:nosplit
-func hidden(a any) any {
-	words := *(*[2]uintptr)(unsafe.Pointer(&a))
-	return *(*any)(unsafe.Pointer(&words))
-}
-
-// hiddenPointer is hidden for a pointer.
-//
-//go:nosplit
-func hiddenPointer(p unsafe.Pointer) unsafe.Pointer {
-	number := *(*uintptr)(unsafe.Pointer(&p))
-	return *(*unsafe.Pointer)(unsafe.Pointer(&number))
-}
-
 var kept string // stays empty
 
 // contentEscapes is rule 2 for an argument that is no string.
@@ -67,12 +50,11 @@ func inHeap(a any) (driver.Valuer, error) {
 		c := reflect.New(t)
 		c.Elem().Set(reflect.NewAt(t, leaf.UnsafePointer()).Elem())
 		*(*unsafe.Pointer)(target) = c.UnsafePointer()
-	case leaf.Kind() == reflect.Map && !leaf.IsNil():
-		m := leaf.UnsafePointer()
-		c := cloneMap(reflect.NewAt(leaf.Type(), hiddenPointer(unsafe.Pointer(&m))).Elem())
+	case leaf.Kind() == reflect.Map && leaf.CanInterface() && !leaf.IsNil():
+		c := cloneMap(leaf)
 		*(*unsafe.Pointer)(target) = c.UnsafePointer()
-	case leaf.Kind() == reflect.Func:
-		return nil, fmt.Errorf("a %T cannot be copied, since it holds a function: pass what its Value returns", a)
+	case leaf.Kind() == reflect.Func || leaf.Kind() == reflect.Map && !leaf.CanInterface():
+		return nil, fmt.Errorf("a %T cannot be copied, since it holds a %v: pass what its Value returns", a, leaf.Kind())
 	default:
 		box.Elem().Set(rv)
 	}

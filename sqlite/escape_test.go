@@ -71,7 +71,8 @@ type (
 	oneWord    struct{ p *byPointer }
 	oneElement [1]*byPointer
 	mapped     map[string]string
-	wrappedMap struct{ m mapped }
+	wrappedMap struct{ M mapped }
+	secretMap  struct{ mapped }
 	locked     struct {
 		sync.Mutex
 		s string
@@ -84,7 +85,7 @@ func (v *byPointer) Value() (driver.Value, error) { disturb(v, 64); return v.a +
 func (v oneWord) Value() (driver.Value, error)    { disturb(v, 64); return v.p.a + v.p.b, nil }
 func (v oneElement) Value() (driver.Value, error) { disturb(v, 64); return v[0].a + v[0].b, nil }
 func (v mapped) Value() (driver.Value, error)     { disturb(v, 64); return v["a"] + v["b"], nil }
-func (v wrappedMap) Value() (driver.Value, error) { disturb(v, 64); return v.m["a"] + v.m["b"], nil }
+func (v wrappedMap) Value() (driver.Value, error) { disturb(v, 64); return v.M["a"] + v.M["b"], nil }
 func (v *locked) Value() (driver.Value, error)    { return v.s, nil }
 func (v calls) Value() (driver.Value, error)      { return v(), nil }
 
@@ -130,7 +131,7 @@ func TestValuersMayKeepWhatTheyAreGiven(t *testing.T) {
 func TestValuersThatCannotBeCopied(t *testing.T) {
 	t.Parallel()
 	c := open(t)
-	for name, v := range map[string]any{"lock": &locked{s: "x"}, "function": calls(func() string { return "x" })} {
+	for name, v := range map[string]any{"lock": &locked{s: "x"}, "function": calls(func() string { return "x" }), "map": secretMap{mapped{}}} {
 		if err := c.QueryRow("SELECT ?", v).Err(); err == nil || !strings.Contains(err.Error(), "pass what its Value returns") {
 			t.Errorf("%s: %v", name, err)
 		}
