@@ -395,7 +395,7 @@ func (w *writer) press(r *request) time.Duration {
 	}
 	o := &w.db.opts
 	lease := o.LeaseIdle
-	if w.q.contended.Load() > 0 || w.db.closing.Load() {
+	if w.q.contended.Load() > 0 || w.hasFollowers(r) || w.db.closing.Load() {
 		lease = o.LeaseContended
 	}
 	switch idle := now - tx.active; {
@@ -431,6 +431,13 @@ func (w *writer) hasCompany() bool {
 		}
 	}
 	return false
+}
+
+// hasFollowers reports whether requests behind this one were taken from the queue
+// together with it.
+func (w *writer) hasFollowers(r *request) bool {
+	last := w.blocks[len(w.blocks)-1]
+	return r != &last.reqs[last.n-1]
 }
 
 // setAside commits a live transaction's neighbours without it, and brings it

@@ -110,6 +110,9 @@ func (c *checkpointer) pause(ctx context.Context, d time.Duration) {
 // round does step 1, and asks for step 2 when it is time.
 func (c *checkpointer) round(ctx context.Context) error {
 	limit := c.db.opts.CheckpointBytes
+	if c.finishing.Load() {
+		return nil // the writer is about to do it, and must not find us at it
+	}
 	for pass := 0; pass < passes && ctx.Err() == nil; pass++ {
 		h, copied, ok := c.conn.WAL()
 		lag := c.db.frameBytes(h.MaxFrame() - min(copied, h.MaxFrame()))
@@ -160,16 +163,23 @@ func (c *checkpointer) askToFinish() {
 func (w *writer) finishCheckpoint() error {
 	from := time.Now()
 	c := &w.db.checkpointer
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	w.raiseGate()
-	for w.db.readers.stragglers() > 0 && time.Since(from) < finishWait {
-		time.Sleep(50 * time.Microsecond)
-	}
-	frames, copied, err := w.checkpoint()
-	if err != nil && !errors.Is(err, sqlite.CodeBusy) {
+	w.db.readers.await(from.Add(finishWait))
+	w.conn.BusyPoll(finishWait)
+	frames, copied, err := w.conn.Checkpoint(sqlite.CheckpointFull)
+	w.conn.BusyPoll(0)
+	switch {
+	case err != nil && !errors.Is(err, sqlite.CodeBusy):
 		return fmt.Errorf("finish checkpoint: %w", err)
-	}
-	if err != nil || copied < frames { // a reader is in the way
+	case err != nil || copied < frames: // a reader is in the way
 		c.retryAt.Store(int64(w.db.clock.now() + finishRetry))
+	default:
+		// Those that began before the copy was complete still use the WAL, and
+		// the next commit could not start it again.
+		w.db.readers.epoch.Add(2)
+		w.db.readers.await(from.Add(finishWait))
 	}
 	if w.q.contended.Load() == 0 { // no commit will follow soon
 		w.lowerGate()
@@ -191,18 +201,6 @@ func (w *writer) lowerGate() {
 		w.gated = false
 		w.db.readers.ungate()
 	}
-}
-
-// checkpoint copies what is left, unless the background is at it.
-func (w *writer) checkpoint() (frames, copied int, err error) {
-	c := &w.db.checkpointer
-	if !c.mu.TryLock() {
-		return 1, 0, nil
-	}
-	defer c.mu.Unlock()
-	w.conn.BusyPoll(finishWait)
-	defer w.conn.BusyPoll(0)
-	return w.conn.Checkpoint(sqlite.CheckpointFull)
 }
 
 // Checkpoint copies the whole WAL back into the database file and flushes it,

@@ -286,6 +286,16 @@ func (p *readers) dropIdle() (left int) {
 	return left
 }
 
+// await returns when no reader holds a snapshot of an older epoch, or at the
+// deadline. One that became idle at the moment the epoch changed may have kept
+// its snapshot, so the idle ones are dropped once more at the end.
+func (p *readers) await(deadline time.Time) {
+	for p.stragglers() > 0 && time.Now().Before(deadline) {
+		time.Sleep(50 * time.Microsecond)
+	}
+	p.dropIdle()
+}
+
 // stragglers counts the readers in use that may still hold an older snapshot.
 func (p *readers) stragglers() (n int) {
 	epoch := p.epoch.Load()

@@ -449,6 +449,32 @@ func TestCloseWithOpenTransactions(t *testing.T) {
 	reading.Rollback()
 }
 
+// Whoever was taken from the queue together with an interactive transaction waits
+// for it as well, and its client has the shorter lease.
+func TestLeaseWithFollowersInTheSameBatch(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, &Options{LeaseIdle: time.Hour, LeaseTotal: time.Hour, LeaseContended: 20 * time.Millisecond})
+	release := occupy(t, db)
+	tx, err := db.Begin(bg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, behind := make(chan error, 1), make(chan error, 1)
+	go func() { _, err := tx.Exec(bg, "DELETE FROM account"); first <- err }()
+	queued(t, db, 1)
+	go func() { _, err := db.Exec(bg, "UPDATE account SET balance = 1 WHERE id = 1"); behind <- err }()
+	queued(t, db, 2)
+	release()
+	within(t, "the transaction behind", func() {
+		if err := errors.Join(<-first, <-behind); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := tx.Commit(bg); !errors.Is(err, ErrLeaseExpired) {
+		t.Error(err)
+	}
+}
+
 func TestCloseInsideATransaction(t *testing.T) {
 	t.Parallel()
 	db := openTest(t, nil)
