@@ -203,7 +203,9 @@ func (db *DB) openWriter(context.Context) error {
 	w := &db.writer
 	w.db, w.group = db, -1
 	w.waking = make(chan []*block, 64)
-	w.q.max, w.q.inline, w.q.wake = db.opts.QueueMax, true, make(chan struct{}, 4)
+	w.q.max, w.q.wake = db.opts.QueueMax, make(chan struct{}, 4)
+	w.q.never = db.opts.Log != nil
+	w.q.inline = !w.q.never
 	if err := w.reopen(); err != nil {
 		return err
 	}

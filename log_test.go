@@ -3,9 +3,13 @@ package nearlite
 import (
 	"context"
 	"errors"
+	"fmt"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"testing"
+
+	"github.com/nearlite/nearlite/sqlite"
 )
 
 // memoryLog is a Log in memory whose answers a test chooses.
@@ -121,5 +125,127 @@ func TestPositionRoundTrip(t *testing.T) {
 		if _, err := ParsePosition(bad); err == nil {
 			t.Errorf("%q was read as a position", bad)
 		}
+	}
+}
+
+// The same for one who is alone, and for the client of an interactive transaction.
+func TestContextEndsInsideTheBarrierOfOne(t *testing.T) {
+	t.Parallel()
+	l := &memoryLog{}
+	db := openTest(t, &Options{Log: l})
+	for name, write := range map[string]func(ctx context.Context) error{
+		"Exec": func(ctx context.Context) error {
+			_, err := db.Exec(ctx, "UPDATE account SET balance = balance + 1 WHERE id = 1")
+			return err
+		},
+		"Update": func(ctx context.Context) error {
+			return db.Update(ctx, func(tx *WriteTx) error {
+				_, err := tx.Exec("UPDATE account SET balance = balance + 1 WHERE id = 1")
+				return err
+			})
+		},
+		"Begin": func(ctx context.Context) error {
+			tx, err := db.Begin(bg, nil)
+			if err == nil {
+				_, err = tx.Exec(bg, "UPDATE account SET balance = balance + 1 WHERE id = 1")
+			}
+			if err != nil {
+				return err
+			}
+			return tx.Commit(ctx)
+		},
+	} {
+		before := number(t, db, "SELECT balance FROM account WHERE id = 1")
+		hold, entered := make(chan struct{}), make(chan struct{})
+		l.mu.Lock()
+		l.hold, l.entered = hold, entered
+		l.mu.Unlock()
+		ctx, cancel := context.WithCancel(bg)
+		errs := make(chan error, 1)
+		go func() { errs <- write(ctx) }()
+		<-entered
+		cancel()
+		within(t, name, func() {
+			if err := <-errs; !errors.Is(err, ErrCommitUnknown) || !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+		close(hold)
+		exec(t, db, "UPDATE account SET balance = balance WHERE id = 1")
+		if n := number(t, db, "SELECT balance FROM account WHERE id = 1"); n != before+1 {
+			t.Errorf("%s: the log took it, and the balance went from %d to %d", name, before, n)
+		}
+	}
+}
+
+// A moodyLog takes some entries and refuses others, until it gives no answer.
+type moodyLog struct {
+	mu      sync.Mutex // protects the following
+	asked   int
+	silent  int // the call that gets no answer
+	last    Entry
+	refused int
+	broken  string
+}
+
+func (l *moodyLog) Head(context.Context) (Position, error) { return Position{}, nil }
+
+func (l *moodyLog) Append(_ context.Context, e Entry) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.asked++; l.asked == l.silent {
+		return errors.New("no answer")
+	}
+	if l.asked%3 == 0 {
+		l.refused++
+		return ErrNotCommitted
+	}
+	order, ok := l.last.Prev.Compare(e.Prev)
+	if e.TXID != l.last.TXID+1 || l.last.TXID > 0 && (!ok || order != -1) || e.Transactions < 1 {
+		l.broken = fmt.Sprintf("entry %+v follows %+v", e, l.last)
+	}
+	l.last = e
+	return nil
+}
+
+// What the log says of a batch is what becomes of each transaction in it.
+func TestEachCallerLearnsWhatTheLogSaid(t *testing.T) {
+	t.Parallel()
+	l := &moodyLog{}
+	db, err := Open(bg, filepath.Join(t.TempDir(), "log.db"), &Options{Log: l, Logger: quiet, Durability: Normal})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.Exclusive(bg, func(c *sqlite.Conn) error { return c.Exec(ledgerSchema) }); err != nil {
+		t.Fatal(err)
+	}
+	l.silent = 150
+	book := newLedger()
+	var wg sync.WaitGroup
+	for caller := range 12 {
+		wg.Go(func() {
+			for i := 0; db.writer.poisoned.Load() == nil; i++ {
+				book.write(db, caller+i)
+			}
+		})
+	}
+	within(t, "the callers", wg.Wait)
+	for n, err := range book.failed {
+		if !errors.Is(err, ErrNotCommitted) && !errors.Is(err, errBoom) && !errors.Is(err, ErrPoisoned) {
+			t.Errorf("transaction %d: %v", n, err)
+		}
+	}
+	if l.broken != "" {
+		t.Error(l.broken)
+	}
+	if len(book.acked) == 0 || len(book.unknown) == 0 || l.refused == 0 {
+		t.Errorf("%d acknowledged, %d unknown, %d entries refused", len(book.acked), len(book.unknown), l.refused)
+	}
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+	for _, problem := range book.audit(db.Path(), true) {
+		t.Error(problem)
 	}
 }

@@ -113,6 +113,7 @@ type queue struct {
 	max    int
 	busy   bool // somebody is the writer
 	inline bool // the last batch was a single transaction: callers may be the writer
+	never  bool // not even then: a caller must be able to leave while a log is asked
 	closed bool
 
 	contended atomic.Int32  // depth, for those who only want to know
@@ -163,7 +164,7 @@ func (q *queue) enter(r request) (b *block, i int, err error) {
 func (q *queue) take(into []*block, last int) []*block {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.inline = last <= 1
+	q.inline = last <= 1 && !q.never
 	if q.depth == 0 {
 		q.busy = false
 		return nil

@@ -1,8 +1,9 @@
-/* Every function that capi.h declares, by name and address.  A test holds the
-** list against the header and the addresses against zero: the linker lets an
-** unknown name pass, because the library is joined to this package only when
-** the whole program is linked. */
+/* Every function that capi.h, port.h and hooks.h declare, by name and address.  A
+** test holds the list against the headers and the addresses against zero: the
+** linker lets an unknown name pass, because the library is joined to this package
+** only when the whole program is linked.  go generate writes the list. */
 #include "symbols.h"
+#include "hooks.h"
 
 #define SYMBOL(name) {#name, (uintptr_t)name}
 
@@ -108,5 +109,26 @@ const nl_symbol nl_symbols[] = {
     SYMBOL(sqlite3_value_blob),
     SYMBOL(sqlite3_value_text),
     SYMBOL(sqlite3_value_bytes),
+    SYMBOL(nl_port_new),
+    SYMBOL(nl_port_free),
+    SYMBOL(nl_exec),
+    SYMBOL(nl_batch),
+    SYMBOL(nl_query),
+    SYMBOL(nl_fetch),
+    SYMBOL(nl_end),
+    SYMBOL(nl_format_float),
+    SYMBOL(nl_snapshot_refresh),
+    SYMBOL(nl_snapshot_drop),
+    SYMBOL(nl_end_statements),
+    SYMBOL(nl_drop_pin),
+    SYMBOL(nl_keep_mapping),
+    SYMBOL(nl_map_walindex),
+    SYMBOL(nl_sync_database),
+    SYMBOL(nl_busy_poll),
+    SYMBOL(nl_set_authorizer),
+    SYMBOL(nl_set_busy_handler),
+    SYMBOL(nl_set_wal_hook),
+    SYMBOL(nl_create_function),
+    SYMBOL(nl_create_collation),
     {0, 0},
 };

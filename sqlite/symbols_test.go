@@ -8,11 +8,14 @@ import (
 	"testing"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write symbols.c anew from capi.h")
+var rewrite = flag.Bool("rewrite", false, "write symbols.c anew from the headers")
+
+// The library's functions, and this package's own.
+var headers = []string{"capi.h", "port.h", "hooks.h"}
 
 // A function's prototype begins at the start of a line; typedefs and the members
 // of structures do not match.
-var prototype = regexp.MustCompile(`(?m)^[a-z][\w ]*[ *](sqlite3_\w+)\(`)
+var prototype = regexp.MustCompile(`(?m)^[a-z][\w ]*[ *]((?:sqlite3|nl)_\w+)\(`)
 
 // declared returns the functions of a header in their order.
 func declared(header []byte) []string {
@@ -34,15 +37,19 @@ func missing(declared []string, linked map[string]uintptr) []string {
 	return names
 }
 
-// The linker resolves SQLite's functions only in the whole program and lets an
-// unknown one pass as a null pointer, so every declaration is looked up here.
+// The linker resolves SQLite's functions only in the whole program. For that it
+// lets every unknown name pass as a null pointer, one of this package's own C
+// functions too, so each declaration is looked up here.
 func TestSymbols(t *testing.T) {
 	t.Parallel()
-	header, err := os.ReadFile("capi.h")
-	if err != nil {
-		t.Fatal(err)
+	var names []string
+	for _, file := range headers {
+		header, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, declared(header)...)
 	}
-	names := declared(header)
 	if *rewrite {
 		writeSymbols(t, names)
 		return
@@ -50,13 +57,13 @@ func TestSymbols(t *testing.T) {
 	linked := symbols()
 	for _, name := range missing(names, linked) {
 		if _, listed := linked[name]; listed {
-			t.Errorf("%s is declared in capi.h, and the linked SQLite does not have it", name)
+			t.Errorf("%s is declared, and neither the linked SQLite nor this package has it", name)
 		} else {
-			t.Errorf("%s is declared in capi.h and not in symbols.c: go generate ./sqlite", name)
+			t.Errorf("%s is declared and not in symbols.c: go generate ./sqlite", name)
 		}
 	}
 	if len(linked) != len(names) || len(names) < 50 {
-		t.Errorf("capi.h declares %d functions, symbols.c lists %d: go generate ./sqlite", len(names), len(linked))
+		t.Errorf("the headers declare %d functions, symbols.c lists %d: go generate ./sqlite", len(names), len(linked))
 	}
 }
 
