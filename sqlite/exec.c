@@ -142,7 +142,8 @@ static int add_row(sqlite3_stmt *s, nl_block *b, int ncol) {
 }
 
 /* fill appends rows, the current one first if NL_AT_ROW, until the block is
-** full or the statement ends or fails. */
+** full or the statement ends or fails.  A failure behind rows is for the next
+** call: the statement keeps it, message included, until it is reset (nl_end). */
 static int fill(nl_port *p, sqlite3_stmt *s, nl_block *b, int flags) {
   int rc = flags & NL_AT_ROW ? SQLITE_ROW : sqlite3_step(s);
   int ncol = sqlite3_column_count(s); /* after the step: a changed schema may have changed it */
@@ -156,6 +157,10 @@ static int fill(nl_port *p, sqlite3_stmt *s, nl_block *b, int flags) {
     case NO_MEMORY: sqlite3_reset(s); p->more = NL_END; return p->rc = SQLITE_NOMEM;
     }
     if (flags & NL_ONE) break;
+  }
+  if (rc != SQLITE_ROW && rc != SQLITE_DONE && b->nrow > 0) {
+    p->more = NL_FAILED;
+    return p->rc = SQLITE_OK;
   }
   /* A writing statement cut short commits in its reset, which can fail. */
   int end = sqlite3_reset(s);

@@ -64,7 +64,7 @@ typedef struct nl_port {
 
   /* The outcome of the last call. */
   int32_t rc;          /* SQLITE_OK or the error */
-  int32_t more;        /* nl_query, nl_fetch: NL_END, NL_PENDING or NL_IN_PLACE */
+  int32_t more;        /* nl_query, nl_fetch: NL_END … NL_FAILED */
   int32_t autocommit;  /* 1: no transaction is open (any more) */
   int32_t deferred_fk; /* 1: a deferred foreign key is violated at this moment */
   int32_t prepared;    /* nl_query: how often SQLite had prepared the statement */
@@ -89,6 +89,7 @@ typedef struct nl_port {
 #define NL_END 0      /* it ended, or failed, and was reset */
 #define NL_PENDING 1  /* its current row found no room and comes first next time */
 #define NL_IN_PLACE 2 /* its current row is the block's only one, bytes left in SQLite's memory */
+#define NL_FAILED 3   /* it failed after the block's rows; nl_end returns the error */
 
 /* Flags of nl_query and nl_fetch */
 #define NL_FRESH 1  /* move to the newest snapshot first, if there is a newer one */

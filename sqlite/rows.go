@@ -46,6 +46,8 @@ type Rows struct {
 	err  error
 	done bool
 
+	caught error // what a Go function failed with, of a statement that has failed behind its rows
+
 	// The arguments' buffer of a statement that has not ended: bound in place,
 	// it must not be written to.
 	args     *C.uchar
@@ -98,6 +100,9 @@ func (r *Rows) filled() {
 	r.at, r.own, r.left, r.more = nil, nil, int(r.b.c.nrow), c.port.more
 	r.changes, r.lastID = int64(c.port.changes), int64(c.port.rowid)
 	r.started = false
+	if r.more == C.NL_FAILED {
+		r.caught, c.caught = c.caught, nil // until the rows before it are read
+	}
 	if r.more == C.NL_IN_PLACE && c.port.pin != nil {
 		row := Row{v: r.b.row(), ncol: int32(r.b.c.ncol)}
 		row.detach()
@@ -130,6 +135,10 @@ func (r *Rows) Next() bool {
 // fetch fills the block anew and reports whether it has rows.
 func (r *Rows) fetch() bool {
 	c := r.stmt.conn
+	if r.more == C.NL_FAILED {
+		r.err = r.end()
+		return false
+	}
 	if err := c.turn.enter(); err != nil {
 		r.err, r.more = err, C.NL_END
 		return false
@@ -193,8 +202,12 @@ func (r *Rows) Close() error {
 	s := r.stmt
 	s.rows = nil
 	s.conn.unlink(r)
+	unread := s.readOnly && r.more == C.NL_FAILED
 	err := r.end()
 	s.conn.giveBlock(r.b)
+	if unread { // nobody has asked for the row in which it failed
+		return nil
+	}
 	return err
 }
 
@@ -207,8 +220,17 @@ func (r *Rows) end() (err error) {
 	c.turn.hold()
 	defer c.turn.leave()
 	if r.more != C.NL_END { // Revoke may have ended it already; doing it twice is harmless
-		if rc := C.nl_end(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(s.ptr)))); rc != C.SQLITE_OK {
+		failed := r.more == C.NL_FAILED
+		if failed {
+			c.caught = r.caught
+		}
+		r.more = C.NL_END
+		rc := C.nl_end(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(s.ptr))))
+		switch {
+		case rc != C.SQLITE_OK:
 			err = c.fail(rc, s.sql)
+		case failed:
+			err = ErrRevoked
 		}
 		r.changes, r.lastID = int64(c.port.changes), int64(c.port.rowid)
 	}
