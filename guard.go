@@ -10,7 +10,8 @@ import (
 // run on the one writing connection, so that nothing reaches beyond its
 // transaction: no COMMIT that would take a neighbour along, no PRAGMA or ATTACH
 // that would stay for the next caller. It judges a statement once, when it is
-// prepared, by what SQLite's authorizer says the statement does, never by its text.
+// prepared, by what SQLite's authorizer says the statement does and not by its
+// text; but for VACUUM, of which the authorizer does not hear.
 type guard struct {
 	strict  bool  // a caller's statement is being prepared
 	refusal error // why it may not run
@@ -35,6 +36,9 @@ func (g *guard) install(c *sqlite.Conn) { c.SetAuthorizer(g.judge) }
 func (g *guard) prepare(c *sqlite.Conn, sql string) (*sqlite.Stmt, error) {
 	if s := c.Prepared(sql); s != nil {
 		return s, nil // it was judged when it was prepared
+	}
+	if vacuums(sql) {
+		return nil, errVacuum
 	}
 	g.strict, g.refusal, g.note = true, nil, note{}
 	s, err := c.Prepare(sql)
@@ -72,21 +76,17 @@ var actingPragmas = map[string]bool{
 	"wal_checkpoint": true, "incremental_vacuum": true, "shrink_memory": true, "optimize": true,
 }
 
-// judge is the authorizer.
+// vacuums reports whether a statement is a VACUUM: no other begins with the word.
+func vacuums(sql string) bool { return sqlite.Verb(sql) == "VACUUM" }
+
+var errVacuum = refused("VACUUM runs outside transactions", "use DB.Exclusive, or DB.Backup to make a copy")
+
+// judge is the authorizer of the writing connection.
 func (g *guard) judge(a sqlite.Action) sqlite.Decision {
 	if !g.strict {
 		return sqlite.Allow
 	}
-	if what, creates := creations[a.Op]; creates && a.Schema == "temp" {
-		return g.refuse("a temporary "+what+" would stay for all callers and could shadow theirs", "use an ordinary table, a common table expression, or DB.Exclusive")
-	}
 	switch a.Op {
-	case sqlite.OpTransaction:
-		return g.refuse(a.A+" would end or begin the transactions of others too", "return from the closure (nil commits, an error rolls back), call Commit or Rollback of an interactive transaction, or nest with SAVEPOINT")
-	case sqlite.OpAttach, sqlite.OpDetach:
-		return g.refuse("an attached database would stay for all callers", "use DB.Exclusive")
-	case sqlite.OpPragma:
-		return g.pragma(strings.ToLower(a.A), a.B)
 	case sqlite.OpSavepoint:
 		if strings.HasPrefix(strings.ToLower(a.B), "nearlite:") {
 			return g.refuse("savepoint names that begin with nearlite: are the engine's", "choose another name")
@@ -100,6 +100,29 @@ func (g *guard) judge(a sqlite.Action) sqlite.Decision {
 			g.note.readsCount, g.note.somethingOn = true, true
 		}
 	}
+	return g.judgeReading(a)
+}
+
+// judgeReading is the authorizer of a reader, and says what no transaction may
+// do. Whether the statement only reads is for admit to see, but not enough:
+// ATTACH and settings count as reading there, and would stay.
+func (g *guard) judgeReading(a sqlite.Action) sqlite.Decision {
+	if !g.strict {
+		return sqlite.Allow
+	}
+	if what, creates := creations[a.Op]; creates && a.Schema == "temp" {
+		return g.refuse("a temporary "+what+" would stay for all callers and could shadow theirs", "use an ordinary table, a common table expression, or DB.Exclusive")
+	}
+	switch a.Op {
+	case sqlite.OpTransaction:
+		return g.refuse(a.A+" would end or begin the transactions of others too", "return from the closure (nil commits, an error rolls back), call Commit or Rollback of an interactive transaction, or nest with SAVEPOINT")
+	case sqlite.OpAttach:
+		return g.refuse("an attached database would stay for all callers", "use DB.Exclusive")
+	case sqlite.OpDetach:
+		return g.refuse("a database would be detached for all callers", "use DB.Exclusive")
+	case sqlite.OpPragma:
+		return g.pragma(strings.ToLower(a.A), a.B)
+	}
 	return sqlite.Allow
 }
 
@@ -110,15 +133,6 @@ var creations = map[sqlite.Op]string{
 	sqlite.OpCreateTempTrigger: "trigger", sqlite.OpCreateTempIndex: "index",
 	sqlite.OpCreateTable: "table", sqlite.OpCreateVTable: "table", sqlite.OpCreateView: "view",
 	sqlite.OpCreateTrigger: "trigger", sqlite.OpCreateIndex: "index",
-}
-
-// judgeReading is the authorizer of a reader. What a View may run is decided by
-// whether it only reads; but settings count as reading, and would stay.
-func (g *guard) judgeReading(a sqlite.Action) sqlite.Decision {
-	if g.strict && a.Op == sqlite.OpPragma {
-		return g.pragma(strings.ToLower(a.A), a.B)
-	}
-	return sqlite.Allow
 }
 
 func (g *guard) pragma(name, arg string) sqlite.Decision {

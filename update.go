@@ -191,8 +191,6 @@ func (tx *WriteTx) failed(err error) error {
 		return tx.cut
 	case diskFull(err):
 		return fmt.Errorf("%w: %w", ErrDiskFull, err)
-	case sqlite.Code(err) == sqlite.CodeError && strings.Contains(err.Error(), "cannot VACUUM"):
-		return refused("VACUUM runs outside transactions", "use DB.Exclusive")
 	}
 	return err
 }

@@ -117,6 +117,9 @@ type harmless struct{}
 
 // admit lets a statement pass on a reader if it only reads.
 func admit(s *sqlite.Stmt) error {
+	if vacuums(s.SQL()) {
+		return errVacuum
+	}
 	if !s.ReadOnly() || s.ColumnCount() == 0 {
 		return fmt.Errorf("%w: a View cannot run %q; use Update, Exec or Begin", ErrReadOnly, s.SQL())
 	}

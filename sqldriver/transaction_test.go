@@ -328,6 +328,18 @@ func TestOutsideTransactions(t *testing.T) {
 		}
 		tx.Rollback()
 	}
+	for _, query := range []string{"VACUUM", "PRAGMA journal_mode = DELETE", "DETACH main"} {
+		tx := beginTx(t, db)
+		for range 2 {
+			if _, err := tx.Exec(query); !errors.Is(err, nearlite.ErrRefused) || !strings.Contains(err.Error(), "Exclusive") {
+				t.Errorf("%s in a transaction: %v", query, err)
+			}
+			if err := tx.QueryRow(query).Scan(new(any)); !errors.Is(err, nearlite.ErrRefused) {
+				t.Errorf("%s as a query in a transaction: %v", query, err)
+			}
+		}
+		tx.Rollback()
+	}
 	exec(t, db, "INSERT INTO t VALUES (2)")
 }
 

@@ -67,6 +67,9 @@ func FuzzExecText(f *testing.F) {
 			return
 		}
 		s.Finalize()
+		if Verb(sql) == "" {
+			t.Fatalf("%q begins with no word", sql)
+		}
 		next, _, err := c.PrepareFirst(tail)
 		if nothing := next == nil && err == nil; nothing != onlyComments(tail) {
 			t.Errorf("behind %q: %q; SQLite finds nothing: %t (%v)", sql, tail, nothing, err)

@@ -308,3 +308,15 @@ func BenchmarkUpdate(b *testing.B) {
 	}
 	mustExec(b, c, "COMMIT")
 }
+
+func TestVerb(t *testing.T) {
+	t.Parallel()
+	for sql, want := range map[string]string{
+		"": "", ";": "", "-- VACUUM": "", "/* VACUUM": "", "1": "", "SELECT 1": "SELECT", "vacuum": "VACUUM", "VACUUM;": "VACUUM",
+		"\ufeff ;/* x */-- y\n vacuum/**/into 'x'": "VACUUM", "EXPLAIN VACUUM": "EXPLAIN", "VACUUM_x": "VACUUM_X", "with(x) AS": "WITH",
+	} {
+		if got := Verb(sql); got != want {
+			t.Errorf("%q: %q, want %q", sql, got, want)
+		}
+	}
+}
