@@ -37,7 +37,8 @@ type checkpointer struct {
 	conn *sqlite.Conn
 	kick chan struct{} // capacity 1
 
-	mu sync.Mutex // held while a checkpoint runs: SQLite refuses a second one
+	mu     sync.Mutex // held while a checkpoint runs: SQLite refuses a second one
+	closed bool       // under mu
 
 	walBytes  atomic.Int64 // size of the WAL's valid part
 	finishing atomic.Bool  // step 2 is queued
@@ -138,11 +139,22 @@ func (c *checkpointer) round(ctx context.Context) error {
 func (c *checkpointer) copyBack() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.closed {
+		return ErrClosed
+	}
 	c.db.readers.dropAll()
 	if _, _, err := c.conn.Checkpoint(sqlite.CheckpointPassive); err != nil && !errors.Is(err, sqlite.CodeBusy) {
 		return fmt.Errorf("copy back: %w", err)
 	}
 	return c.conn.SyncDatabase()
+}
+
+// close closes the connection. A checkpoint under way, of a caller's, comes first.
+func (c *checkpointer) close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	return c.conn.Close()
 }
 
 // askToFinish queues step 2 for the writer.

@@ -54,7 +54,9 @@ func Open(ctx context.Context, path string, opts *Options) (*DB, error) {
 	for _, step := range []func(context.Context) error{
 		db.locate, db.openCheckpointer, db.openWriter, db.chooseMapping, db.openReaders, db.askLog,
 	} {
-		if err = ctx.Err(); err == nil {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("open %s: %w", path, context.Cause(ctx))
+		} else {
 			err = step(ctx)
 		}
 		if err != nil {
@@ -81,18 +83,33 @@ func (db *DB) locate(context.Context) error {
 		db.tempDir, db.path = dir, filepath.Join(dir, "memory.db")
 		return nil
 	}
+	if db.path == "" || strings.IndexByte(db.path, 0) >= 0 {
+		return fmt.Errorf("open %q: it is no path: name a file, or \":memory:\" for a private temporary database: %w", db.path, os.ErrInvalid)
+	}
 	info, err := os.Stat(db.path)
 	switch {
 	case err == nil && info.IsDir():
-		return fmt.Errorf("open %s: it is a directory; name a file in it", db.path)
-	case errors.Is(err, os.ErrNotExist) && (db.opts.MustExist || db.opts.ReadOnly):
-		return fmt.Errorf("open %s: %w", db.path, os.ErrNotExist)
+		return fmt.Errorf("open %s: %w: name a file in it", db.path, syscall.EISDIR)
 	case errors.Is(err, os.ErrNotExist):
-		if _, derr := os.Stat(filepath.Dir(db.path)); derr != nil {
-			return fmt.Errorf("open %s: the directory does not exist, create it first: %w", db.path, derr)
-		}
+		return db.locateMissing()
+	case errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("open %s: a part of the path is a file, not a directory: %w", db.path, err)
 	case err != nil:
-		return fmt.Errorf("open: %w", err)
+		return fmt.Errorf("open %s: %w", db.path, err)
+	}
+	return nil
+}
+
+// locateMissing reports why a missing file cannot be made.
+func (db *DB) locateMissing() error {
+	if _, err := os.Stat(filepath.Dir(db.path)); err != nil {
+		return fmt.Errorf("open %s: the directory does not exist, create it first: %w", db.path, err)
+	}
+	switch {
+	case db.opts.ReadOnly:
+		return fmt.Errorf("open %s: %w, and Options.ReadOnly does not create it", db.path, os.ErrNotExist)
+	case db.opts.MustExist:
+		return fmt.Errorf("open %s: %w, and Options.MustExist does not let it be created", db.path, os.ErrNotExist)
 	}
 	return nil
 }
@@ -101,7 +118,7 @@ func (db *DB) locate(context.Context) error {
 func (db *DB) connect(flags sqlite.OpenFlags, pragmas ...string) (*sqlite.Conn, error) {
 	c, err := sqlite.Open(db.path, flags, db.opts.VFS)
 	if err != nil {
-		return nil, db.explain("", err)
+		return nil, db.explain("open", err)
 	}
 	c.BusyTimeout(db.opts.BusyTimeout)
 	c.AutoCheckpoint(0)
@@ -111,7 +128,7 @@ func (db *DB) connect(flags sqlite.OpenFlags, pragmas ...string) (*sqlite.Conn, 
 	for _, p := range pragmas {
 		if err := c.Exec("PRAGMA " + p); err != nil {
 			c.Close()
-			return nil, db.explain("set "+p, err)
+			return nil, db.explain("open", err)
 		}
 	}
 	if f := db.opts.OnConnect; f != nil {
@@ -133,40 +150,48 @@ func (db *DB) writeFlags() sqlite.OpenFlags {
 // openCheckpointer opens the connection that makes a new file a database, and
 // any database one in WAL mode. It stays open to the end, so that closing any
 // other never is the last close, which would copy back and delete the WAL.
-func (db *DB) openCheckpointer(context.Context) error {
+func (db *DB) openCheckpointer(ctx context.Context) error {
 	c, err := db.connect(db.writeFlags(), fmt.Sprintf("page_size = %d", db.opts.PageSize))
 	if err != nil {
 		return err
 	}
 	db.checkpointer = checkpointer{db: db, conn: c, kick: make(chan struct{}, 1)}
-	if err := db.toWAL(c); err != nil {
+	if !db.opts.ReadOnly && c.ReadOnlyFile("main") { // SQLite has opened it all the same
+		return fmt.Errorf("open %s: %w: the file cannot be written: make it writable, or open with Options.ReadOnly", db.path, ErrReadOnly)
+	}
+	if err := db.toWAL(ctx, c); err != nil {
 		return err
 	}
 	row := c.QueryRow("PRAGMA page_size")
 	if row.Err() != nil {
-		return db.explain("", row.Err())
+		return db.explain("open", row.Err())
 	}
 	db.pageSize = row.Int(0)
 	// A checkpoint on a connection that has never read does nothing.
 	if err := ignoreNoRows(c.QueryRow("SELECT 1 FROM sqlite_schema").Err()); err != nil {
-		return db.explain("", err)
+		return db.explain("open", err)
 	}
 	c.WAL() // find the wal-index now: Position looks there from any goroutine
 	return nil
 }
 
 // toWAL switches a database to WAL mode, for good.
-func (db *DB) toWAL(c *sqlite.Conn) error {
+func (db *DB) toWAL(ctx context.Context, c *sqlite.Conn) error {
 	row := c.QueryRow("PRAGMA journal_mode")
 	if err := row.Err(); err != nil {
-		return db.explain("", err)
+		return db.explain("open", err)
 	}
 	if db.opts.ReadOnly || row.Text(0) == "wal" {
 		return nil
 	}
+	from := time.Now()
 	row = c.QueryRow("PRAGMA journal_mode = WAL")
+	for errors.Is(row.Err(), sqlite.CodeBusy) && time.Since(from) < db.opts.BusyTimeout && ctx.Err() == nil {
+		time.Sleep(time.Millisecond) // SQLite itself does not wait for another program's write here
+		row = c.QueryRow("PRAGMA journal_mode = WAL")
+	}
 	if err := row.Err(); err != nil {
-		return db.explain("switch to WAL mode", err)
+		return db.explain("switch to WAL mode:", err)
 	}
 	if mode := row.Text(0); mode != "wal" {
 		return fmt.Errorf("open %s: it stays in journal mode %q: WAL mode needs shared memory, which this file or its file system does not allow", db.path, mode)
@@ -192,7 +217,7 @@ func (db *DB) connectWriter() (*sqlite.Conn, error) {
 	c.BusyTimeout(0) // the writer has a loop of its own
 	if err := c.QueryRow("SELECT 1 FROM sqlite_schema").Err(); ignoreNoRows(err) != nil {
 		c.Close()
-		return nil, db.explain("", err)
+		return nil, db.explain("open", err)
 	}
 	return c, nil
 }
@@ -227,7 +252,7 @@ func (db *DB) connectReader() (*sqlite.Conn, error) {
 	}
 	if err := c.HoldSnapshots(db.mmap > 0); err != nil {
 		c.Close()
-		return nil, db.explain("", err)
+		return nil, db.explain("open", err)
 	}
 	return c, nil
 }
@@ -240,7 +265,7 @@ func (db *DB) openReaders(context.Context) error {
 		return err
 	}
 	if err := r.conn.RefreshNow(); err != nil {
-		return db.explain("", err)
+		return db.explain("open", err)
 	}
 	r.conn.DropSnapshot()
 	r.change(busy, idle)
@@ -304,9 +329,9 @@ func (db *DB) release() error {
 		db.writer.sql.finalize()
 		err = errors.Join(err, db.writer.conn.Close())
 	}
-	if c := db.checkpointer.conn; c != nil {
-		db.positions.end(c)
-		err = errors.Join(err, c.Close()) // the last one: it copies the WAL back and deletes it
+	if c := &db.checkpointer; c.conn != nil {
+		db.positions.end(c.conn)
+		err = errors.Join(err, c.close()) // the last one: it copies the WAL back and deletes it
 	}
 	if db.tempDir != "" {
 		err = errors.Join(err, os.RemoveAll(db.tempDir))
@@ -317,31 +342,46 @@ func (db *DB) release() error {
 	return nil
 }
 
-// explain says in an error of SQLite's what the user can do about it.
+// explain says in an error of SQLite's what the user can do about it. The
+// statement it is about is the engine's own, and left out.
 func (db *DB) explain(verb string, err error) error {
 	if err == nil {
 		return nil
 	}
+	if e := (*sqlite.Error)(nil); errors.As(err, &e) {
+		bare := *e
+		bare.SQL, bare.Path = "", ""
+		err = &bare
+	}
+	text := verb + " " + db.path
 	hint := ""
 	switch {
 	case errors.Is(err, sqlite.CodeNotADB):
-		hint = "it is not a SQLite database, or it is encrypted"
+		hint = "it is not a SQLite database, or it is encrypted: name another file"
 	case errors.Is(err, sqlite.CodeCorrupt):
 		hint = "the file is damaged or was cut off: run nearlite check, and restore it from a backup"
 	case diskFull(err):
-		return fmt.Errorf("%s %s: %w: %w", verb, db.path, ErrDiskFull, err)
-	case errors.Is(err, sqlite.CodeReadOnly), errors.Is(err, syscall.EROFS), errors.Is(err, syscall.EACCES):
-		hint = "the file or its directory cannot be written: make both writable, or open with Options.ReadOnly"
+		return fmt.Errorf("%s: %w: %w", text, ErrDiskFull, err)
+	case db.cannotWrite(err):
+		return fmt.Errorf("%s: %w: the file or its directory cannot be written: make both writable, or open with Options.ReadOnly: %w", text, ErrReadOnly, err)
 	case errors.Is(err, sqlite.CodeBusy):
 		hint = "another program holds a lock on it: end it, or raise Options.BusyTimeout"
 	case errors.Is(err, sqlite.CodeCantOpen):
-		hint = "check that the directory exists and both can be read and written"
-	}
-	text := strings.TrimSpace(verb + " " + db.path)
-	if hint == "" {
+		hint = "check that its directory exists, and that both can be read and written"
+	default:
 		return fmt.Errorf("%s: %w", text, err)
 	}
 	return fmt.Errorf("%s: %s: %w", text, hint, err)
+}
+
+// cannotWrite reports whether an error came about because nothing may be written
+// there. SQLite may call that a file which cannot be opened.
+func (db *DB) cannotWrite(err error) bool {
+	if db.opts.ReadOnly {
+		return false
+	}
+	return errors.Is(err, sqlite.CodeReadOnly) || errors.Is(err, syscall.EROFS) ||
+		errors.Is(err, sqlite.CodeCantOpen) && !mayMakeFiles(filepath.Dir(db.path))
 }
 
 // Position returns the latest commit, by this or another process.

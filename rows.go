@@ -2,7 +2,6 @@ package nearlite
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/maphash"
 	"iter"
@@ -32,13 +31,15 @@ func (r *Rows) Columns() []sqlite.Column { return r.columns }
 // Next moves to the next row and reports whether there is one.
 func (r *Rows) Next() bool {
 	if r.tx == nil {
-		r.at++
+		r.at = min(r.at+1, len(r.values))
 		return r.at < len(r.values)
 	}
 	r.tx.mu.Lock()
 	defer r.tx.mu.Unlock()
-	if r.tx.state == txEnded || r.err != nil {
-		r.err = errors.Join(r.err, ErrTxDone)
+	if r.tx.state == txEnded && r.err == nil {
+		r.err = r.tx.err
+	}
+	if r.err != nil {
 		return false
 	}
 	if r.live.Next() {
@@ -51,14 +52,22 @@ func (r *Rows) Next() bool {
 }
 
 // Values returns the current row, each value nil, int64, float64, string or
-// []byte. The slice and its bytes are the caller's.
+// []byte; nil if the last Next did not return true. The slice and its bytes are
+// the caller's.
 func (r *Rows) Values() []any {
 	if r.tx == nil {
+		if r.at < 0 || r.at >= len(r.values) {
+			return nil
+		}
 		return r.values[r.at]
 	}
 	r.tx.mu.Lock()
 	defer r.tx.mu.Unlock()
-	return rowValues(r.live.Row())
+	row := r.live.Row()
+	if row.Err() != nil {
+		return nil
+	}
+	return rowValues(row)
 }
 
 // Result returns the changes of an INSERT, UPDATE or DELETE … RETURNING.
@@ -148,6 +157,9 @@ type Description struct {
 // transaction would run is refused, since SQLite acts on some of it (a PRAGMA's
 // new value) as soon as it is prepared.
 func (db *DB) Describe(ctx context.Context, sql string) (d Description, err error) {
+	if ctx.Err() != nil {
+		return d, context.Cause(ctx)
+	}
 	err = db.View(ctx, func(tx *ReadTx) error {
 		if err := tx.r.conn.RefreshNow(); err != nil { // at once: the schema is part of it
 			return tx.failed(err)

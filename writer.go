@@ -507,8 +507,8 @@ func (w *writer) check(ctx context.Context) error {
 	if w.runner.Load() == goroutine() {
 		return ErrNested
 	}
-	if ctx.Done() != nil {
-		return ctx.Err()
+	if ctx.Done() != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	return nil
 }

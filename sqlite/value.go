@@ -6,6 +6,7 @@ import "C"
 
 import (
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -121,7 +122,7 @@ func (e *encoder) encode(s *Stmt, args []any) (int, error) {
 	for i := range args {
 		if err := e.put(at, i, args[i]); err != nil {
 			e.free(at, i)
-			return 0, fmt.Errorf("bind parameter %d of %q: %w", i+1, s.sql, err)
+			return 0, &Error{Code: CodeMismatch, Msg: fmt.Sprintf("bind parameter %d: %v", i+1, err), SQL: s.sql, Offset: -1, cause: err}
 		}
 	}
 	return at, nil
@@ -236,6 +237,9 @@ func (e *encoder) bytes(at, i int, typ int32, p unsafe.Pointer, n int) error {
 // convert handles what needs reflection: driver.Valuer, pointers and named types.
 func (e *encoder) convert(at, i int, a any) error {
 	rv := reflect.ValueOf(a)
+	if isNamed(a) {
+		return errors.New("named and positional arguments are mixed")
+	}
 	if _, ok := a.(driver.Valuer); ok {
 		if rv.Kind() == reflect.Pointer && rv.IsNil() {
 			return e.put(at, i, nil)
@@ -286,14 +290,14 @@ func (c *Conn) valueOf(v driver.Valuer) (driver.Value, error) {
 // resolve turns named arguments into positional ones, and explains a wrong count.
 func (s *Stmt) resolve(args []any) ([]any, error) {
 	if len(args) == 0 || !isNamed(args[0]) {
-		return nil, fmt.Errorf("bind %q: the statement has %s, %d given", s.sql, plural(s.nparam, "parameter"), len(args))
+		return nil, s.misbound("the statement has %s, %d given", plural(s.nparam, "parameter"), len(args))
 	}
 	out := make([]any, s.nparam)
 	set := make([]bool, s.nparam)
 	for _, a := range args {
 		n, ok := a.(NamedArg)
 		if !ok {
-			return nil, fmt.Errorf("bind %q: named and positional arguments are mixed", s.sql)
+			return nil, s.misbound("named and positional arguments are mixed")
 		}
 		found := false
 		for i, p := range s.Params() {
@@ -302,15 +306,20 @@ func (s *Stmt) resolve(args []any) ([]any, error) {
 			}
 		}
 		if !found {
-			return nil, fmt.Errorf("bind %q: the statement has no parameter %q; it has %s", s.sql, n.Name, strings.Join(s.Params(), " "))
+			return nil, s.misbound("the statement has no parameter %q; it has %s", n.Name, strings.Join(s.Params(), " "))
 		}
 	}
 	for i, ok := range set {
 		if !ok {
-			return nil, fmt.Errorf("bind %q: no argument for parameter %d %s", s.sql, i+1, s.Params()[i])
+			return nil, s.misbound("no argument for parameter %d %s", i+1, s.Params()[i])
 		}
 	}
 	return out, nil
+}
+
+// misbound is the error of arguments that are not the statement's parameters.
+func (s *Stmt) misbound(format string, args ...any) error {
+	return &Error{Code: CodeRange, Msg: "bind: " + fmt.Sprintf(format, args...), SQL: s.sql, Offset: -1}
 }
 
 func plural(n int, what string) string {
