@@ -414,8 +414,10 @@ func (w *writer) pressBusy(tx *Tx, now time.Duration) time.Duration {
 	if now-tx.began < w.db.opts.LeaseTotal { // began is written once, before the grant
 		return leaseCheck
 	}
-	w.conn.Interrupt()
-	tx.mu.Lock()
+	for !tx.mu.TryLock() {
+		w.conn.Interrupt() // again: it is lost on a statement that is about to begin
+		time.Sleep(time.Millisecond)
+	}
 	defer tx.mu.Unlock()
 	if tx.state == txLive {
 		tx.end(ErrLeaseExpired)

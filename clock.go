@@ -32,6 +32,14 @@ func (c *clock) now() time.Duration {
 	return time.Duration(c.coarse.Load())
 }
 
+// stir is called after something that is to be watched has begun: a clock that
+// was about to fall asleep either sees it or is woken here.
+func (c *clock) stir() {
+	if c.asleep.Load() {
+		c.wake()
+	}
+}
+
 func (c *clock) wake() {
 	c.coarse.Store(int64(time.Since(c.start)))
 	select {
@@ -60,6 +68,9 @@ func (c *clock) run(ctx context.Context, look func(now time.Duration) bool) {
 		}
 		t.Stop()
 		c.asleep.Store(true)
+		if look(now) { // it began after the last look, and saw the clock awake; see stir
+			c.wake()
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -73,7 +84,9 @@ func (c *clock) run(ctx context.Context, look func(now time.Duration) bool) {
 
 // A watch ties a running query to the context that may end it. The one who
 // watches and the one who is watched meet in an atomic pointer: whoever swaps
-// the watch out decides, so an interrupt never hits the query after.
+// the watch out decides, so an interrupt never hits the query after. It may come
+// too early, though, and SQLite forgets one that finds no statement running; so
+// it comes again at every tick until the query has ended.
 type watch struct{ ctx context.Context }
 
 // Stand-ins for a watch while its work is being, and once it was, interrupted.
@@ -108,12 +121,15 @@ func (w *watched) end() bool {
 	}
 }
 
-// look interrupts the work if its context has ended.
-func (w *watched) look(interrupt func()) {
+// look interrupts the work if its context has ended, and reports whether there is any.
+func (w *watched) look(interrupt func()) (active bool) {
 	p := w.p.Load()
-	if p == nil || p == interrupting || p == interrupted || p.ctx.Err() == nil || !w.p.CompareAndSwap(p, interrupting) {
-		return
+	if p == nil {
+		return false
 	}
-	interrupt()
-	w.p.Store(interrupted)
+	if (p == interrupted || p.ctx.Err() != nil) && w.p.CompareAndSwap(p, interrupting) {
+		interrupt()
+		w.p.Store(interrupted)
+	}
+	return true
 }

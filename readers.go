@@ -111,7 +111,11 @@ func (r *reader) change(from, to status) bool {
 // use moves an idle reader to busy, taken now.
 func (r *reader) use() bool {
 	v := r.status()
-	return v.is(idle) && r.state.CompareAndSwap(uint64(v), uint64(newStatus(busy, r.db.readers.epoch.Load(), r.db.clock.now())))
+	if !v.is(idle) || !r.state.CompareAndSwap(uint64(v), uint64(newStatus(busy, r.db.readers.epoch.Load(), r.db.clock.now()))) {
+		return false
+	}
+	r.db.clock.stir()
+	return true
 }
 
 // patience is how long a View waits for a reader before one more is opened.

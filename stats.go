@@ -8,7 +8,7 @@ import (
 
 // Stats are the numbers an operator wants to see. Counters count from Open.
 type Stats struct {
-	Transactions uint64 // answered by the writer, failed ones included
+	Transactions uint64 // answered by the writer, failed ones included; Exclusive and Checkpoint are none
 	Commits      uint64 // batches committed: Transactions / Commits is the mean batch
 	Reruns       uint64 // batches run again because SQLite threw the transaction away
 	QueueDepth   int    // transactions waiting now

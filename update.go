@@ -146,16 +146,14 @@ func (tx *WriteTx) prepare(sql string) (*sqlite.Stmt, error) {
 	if w.conn.LostTransaction() {
 		return nil, fmt.Errorf("an earlier error has rolled the transaction back: %w", ErrTxDone)
 	}
-	if tx.ctx.Done() != nil && tx.ctx.Err() != nil {
+	// BEFORE anything else runs, the watch of the statement before it ends.
+	if tx.ctx.Done() != nil && (w.watch.end() || tx.ctx.Err() != nil) {
 		tx.cut = context.Cause(tx.ctx)
 		return nil, tx.cut
 	}
 	s, err := w.grd.prepare(w.conn, sql)
 	if err != nil {
 		return nil, err
-	}
-	if tx.ctx.Done() != nil {
-		tx.watch(s)
 	}
 	if note, ok := s.Tag().(*note); ok {
 		if err := note.before(tx); err != nil {
@@ -167,17 +165,13 @@ func (tx *WriteTx) prepare(sql string) (*sqlite.Stmt, error) {
 		if err := w.save(); err != nil {
 			return nil, err
 		}
+	} else if tx.ctx.Done() != nil {
+		// The clock may interrupt a statement that only reads. One that writes is
+		// let finish: an interrupt would cost the whole batch.
+		w.watch.begin(tx.ctx)
+		w.db.clock.stir()
 	}
 	return s, nil
-}
-
-// watch lets the clock interrupt a statement that only reads when the context
-// ends. One that writes is let finish: an interrupt would cost the whole batch.
-func (tx *WriteTx) watch(s *sqlite.Stmt) {
-	tx.w.watch.end()
-	if s.ReadOnly() {
-		tx.w.watch.begin(tx.ctx)
-	}
 }
 
 // interruptRead ends the statement that only reads.

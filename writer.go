@@ -242,7 +242,7 @@ func (w *writer) step(r *request) {
 	case r.excl != nil:
 		w.commit()
 		w.settle(r, w.exclusive(r))
-		w.commit()
+		w.answer()
 	case r.inter != nil:
 		w.interact(r)
 	default:

@@ -264,9 +264,10 @@ func (c *Conn) BusyTimeout(d time.Duration) {
 	}
 }
 
-// Interrupt makes the running statement, or the next one, fail with [CodeInterrupt].
-// It may be called from any goroutine. A statement that writes loses its whole
-// transaction.
+// Interrupt makes the statements that are running fail with [CodeInterrupt], and
+// those that begin before the last of them has ended; if none runs, nothing
+// happens. It may be called from any goroutine. A statement that writes loses its
+// whole transaction.
 func (c *Conn) Interrupt() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -275,22 +276,33 @@ func (c *Conn) Interrupt() {
 	}
 }
 
-// InterruptOn interrupts the connection when ctx ends. Call stop, which waits
-// for an interrupt under way; the interrupt cannot come later.
+// InterruptOn interrupts the connection when ctx ends, and from then on every few
+// milliseconds, since an interrupt between two statements is lost. Call stop,
+// which waits for one under way; none comes later.
 func (c *Conn) InterruptOn(ctx context.Context) (stop func()) {
 	if ctx.Done() == nil {
 		return func() {}
 	}
-	done := make(chan struct{})
+	stopped, done := make(chan struct{}), make(chan struct{})
 	cancel := context.AfterFunc(ctx, func() {
 		defer close(done)
-		c.Interrupt()
+		t := time.NewTicker(5 * time.Millisecond)
+		defer t.Stop()
+		for {
+			c.Interrupt()
+			select {
+			case <-t.C:
+			case <-stopped:
+				return
+			}
+		}
 	})
-	return func() {
+	return sync.OnceFunc(func() {
+		close(stopped)
 		if !cancel() {
 			<-done
 		}
-	}
+	})
 }
 
 // AutoCommit reports whether no transaction is open.

@@ -234,6 +234,26 @@ func TestInterruptOn(t *testing.T) {
 	}
 }
 
+// A context that ends before the first step interrupts as well, and stopping
+// twice is harmless.
+func TestInterruptOnComesAgain(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	stop := c.InterruptOn(ctx)
+	time.Sleep(time.Millisecond) // for a first interrupt that is lost; without it the test is only weaker
+	err := c.QueryRow("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT count(*) FROM n").Err()
+	if !errors.Is(err, CodeInterrupt) {
+		t.Error(err)
+	}
+	stop()
+	stop()
+	if err := c.QueryRow("SELECT 1").Err(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestCachedStatementInUseTwice(t *testing.T) {
 	t.Parallel()
 	c := open(t)

@@ -1,0 +1,158 @@
+package nearlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/nearlite/nearlite/sqlite"
+)
+
+const endless = "WITH RECURSIVE n(i) AS (SELECT ? UNION ALL SELECT i+1 FROM n) SELECT count(*) FROM n"
+
+// lateCancel is an argument that ends the context when it is bound, after the
+// statement is under watch and before its first step, and waits until the
+// clock has seen it.
+type lateCancel struct {
+	cancel context.CancelFunc
+	watch  *watched
+}
+
+func (l lateCancel) Value() (driver.Value, error) {
+	l.cancel()
+	for p := l.watch.p.Load(); p != interrupted; p = l.watch.p.Load() {
+		runtime.Gosched()
+	}
+	return int64(1), nil
+}
+
+// An interrupt that comes when no statement runs does nothing, so it has to come
+// again: a statement that was about to begin would else never end.
+func TestInterruptBeforeTheFirstStep(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, nil)
+	only := func() *reader { return db.readers.list()[0] }
+	for name, run := range map[string]func(ctx context.Context, cancel context.CancelFunc) error{
+		"Update": func(ctx context.Context, cancel context.CancelFunc) error {
+			return db.Update(ctx, func(tx *WriteTx) error {
+				return tx.QueryRow(endless, lateCancel{cancel, &db.writer.watch}).Err()
+			})
+		},
+		"Update, with a cursor open": func(ctx context.Context, cancel context.CancelFunc) error {
+			return db.Update(ctx, func(tx *WriteTx) error {
+				for range tx.Query("SELECT id FROM account") {
+					return tx.QueryRow(endless, lateCancel{cancel, &db.writer.watch}).Err()
+				}
+				return nil
+			})
+		},
+		"View without a snapshot": func(ctx context.Context, cancel context.CancelFunc) error {
+			db.readers.dropAll()
+			return db.View(ctx, func(tx *ReadTx) error {
+				return tx.QueryRow(endless, lateCancel{cancel, &only().watch}).Err()
+			})
+		},
+		"View with a snapshot": func(ctx context.Context, cancel context.CancelFunc) error {
+			return db.View(ctx, func(tx *ReadTx) error {
+				if err := tx.QueryRow("SELECT 1").Err(); err != nil {
+					return err
+				}
+				return tx.QueryRow(endless, lateCancel{cancel, &only().watch}).Err()
+			})
+		},
+	} {
+		within(t, name, func() {
+			ctx, cancel := context.WithCancel(bg)
+			if err := run(ctx, cancel); !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+		// And it hits nobody else.
+		exec(t, db, "UPDATE account SET balance = 1000 WHERE id = 1")
+		if n := number(t, db, "SELECT sum(balance) FROM account"); n != 1_000_000 {
+			t.Errorf("%s: %d", name, n)
+		}
+	}
+}
+
+// A read that is interrupted in one statement of a closure does not cost its
+// neighbours the batch when the closure goes on to write.
+func TestInterruptDoesNotHitTheNextStatement(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, nil)
+	ctx, cancel := context.WithCancel(bg)
+	err := db.Update(ctx, func(tx *WriteTx) error {
+		if _, err := tx.Exec("UPDATE account SET balance = 0 WHERE id = 1"); err != nil {
+			return err
+		}
+		for range tx.Query("SELECT id FROM account") { // open, and under watch
+			tx.QueryRow("SELECT ?", lateCancel{cancel, &db.writer.watch})
+			if _, err := tx.Exec("UPDATE account SET balance = 0 WHERE id = 2"); !errors.Is(err, context.Canceled) {
+				t.Errorf("a write after the context's end: %v", err)
+			}
+		}
+		return nil // as if nothing had happened
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if n := db.Stats().Reruns; n != 0 {
+		t.Errorf("%d batches had to be run again", n)
+	}
+	if n := number(t, db, "SELECT sum(balance) FROM account"); n != 1_000_000 {
+		t.Error(n)
+	}
+}
+
+// The clock sleeps when nothing is going on. A statement that runs alone for
+// long, or begins when it sleeps, is something.
+func TestClockIsAwakeWhileAStatementRuns(t *testing.T) {
+	t.Parallel()
+	for name, wait := range map[string]time.Duration{"it falls asleep meanwhile": 3 * idleTicks / 2 * tick, "it sleeps already": tick} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := openTest(t, nil)
+			within(t, "the statement", func() {
+				err := db.Update(bg, func(tx *WriteTx) error {
+					for wait == tick && !db.clock.asleep.Load() {
+						runtime.Gosched()
+					}
+					ctx, cancel := context.WithTimeout(bg, wait)
+					defer cancel()
+					tx.ctx = ctx
+					return tx.QueryRow(endless, 1).Err()
+				})
+				if !errors.Is(err, context.DeadlineExceeded) {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// Neither a checkpoint nor an exclusive use of the connection is a transaction.
+func TestWhatCountsAsATransaction(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, nil)
+	before := db.Stats()
+	exec(t, db, "UPDATE account SET balance = 1")
+	if err := db.Checkpoint(bg); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Exclusive(bg, func(*sqlite.Conn) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	after := db.Stats()
+	if n := after.Transactions - before.Transactions; n != 1 {
+		t.Errorf("%d transactions", n)
+	}
+	if n := after.Commits - before.Commits; n != 1 {
+		t.Errorf("%d commits", n)
+	}
+	if n := after.Checkpoints - before.Checkpoints; n != 1 {
+		t.Errorf("%d checkpoints", n)
+	}
+}
