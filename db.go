@@ -23,8 +23,9 @@ type DB struct {
 	path     string
 	opts     Options
 	pageSize int
-	mmap     int64  // bytes each reader maps
-	tempDir  string // of a ":memory:" database
+	mmap     int64       // bytes each reader maps
+	tempDir  string      // of a ":memory:" database
+	frozen   os.FileInfo // of a file that is taken for one that never changes; else nil
 
 	ctx     context.Context // ends when Close begins to stop the background
 	stop    context.CancelFunc
@@ -116,7 +117,8 @@ func (db *DB) locateMissing() error {
 
 // connect opens a connection with the settings that all of them share.
 func (db *DB) connect(flags sqlite.OpenFlags, pragmas ...string) (*sqlite.Conn, error) {
-	c, err := sqlite.Open(db.path, flags, db.opts.VFS)
+	path, flags := db.file(flags)
+	c, err := sqlite.Open(path, flags, db.opts.VFS)
 	if err != nil {
 		return nil, db.explain("open", err)
 	}
@@ -151,17 +153,17 @@ func (db *DB) writeFlags() sqlite.OpenFlags {
 // any database one in WAL mode. It stays open to the end, so that closing any
 // other never is the last close, which would copy back and delete the WAL.
 func (db *DB) openCheckpointer(ctx context.Context) error {
-	c, err := db.connect(db.writeFlags(), fmt.Sprintf("page_size = %d", db.opts.PageSize))
+	c, err := db.connectFirst(ctx)
+	if db.opts.ReadOnly && errors.Is(err, sqlite.CodeCantOpen) && !mayMakeFiles(filepath.Dir(db.path)) {
+		if err := db.freeze(); err != nil {
+			return err
+		}
+		c, err = db.connectFirst(ctx)
+	}
 	if err != nil {
 		return err
 	}
 	db.checkpointer = checkpointer{db: db, conn: c, kick: make(chan struct{}, 1)}
-	if !db.opts.ReadOnly && c.ReadOnlyFile("main") { // SQLite has opened it all the same
-		return fmt.Errorf("open %s: %w: the file cannot be written: make it writable, or open with Options.ReadOnly", db.path, ErrReadOnly)
-	}
-	if err := db.toWAL(ctx, c); err != nil {
-		return err
-	}
 	row := c.QueryRow("PRAGMA page_size")
 	if row.Err() != nil {
 		return db.explain("open", row.Err())
@@ -173,6 +175,24 @@ func (db *DB) openCheckpointer(ctx context.Context) error {
 	}
 	c.WAL() // find the wal-index now: Position looks there from any goroutine
 	return nil
+}
+
+// connectFirst opens a connection to a database that may be none yet.
+func (db *DB) connectFirst(ctx context.Context) (*sqlite.Conn, error) {
+	c, err := db.connect(db.writeFlags(), fmt.Sprintf("page_size = %d", db.opts.PageSize))
+	if err != nil {
+		return nil, err
+	}
+	if !db.opts.ReadOnly && c.ReadOnlyFile("main") { // SQLite has opened it all the same
+		err = fmt.Errorf("open %s: %w", db.path, errNotWritable)
+	} else {
+		err = db.toWAL(ctx, c)
+	}
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
 }
 
 // toWAL switches a database to WAL mode, for good.
@@ -363,7 +383,7 @@ func (db *DB) explain(verb string, err error) error {
 	case diskFull(err):
 		return fmt.Errorf("%s: %w: %w", text, ErrDiskFull, err)
 	case db.cannotWrite(err):
-		return fmt.Errorf("%s: %w: the file or its directory cannot be written: make both writable, or open with Options.ReadOnly: %w", text, ErrReadOnly, err)
+		return fmt.Errorf("%s: %w: %w", text, errNotWritable, err)
 	case errors.Is(err, sqlite.CodeBusy):
 		hint = "another program holds a lock on it: end it, or raise Options.BusyTimeout"
 	case errors.Is(err, sqlite.CodeCantOpen):
@@ -373,6 +393,8 @@ func (db *DB) explain(verb string, err error) error {
 	}
 	return fmt.Errorf("%s: %s: %w", text, hint, err)
 }
+
+var errNotWritable = fmt.Errorf("%w: the file or its directory cannot be written: make both writable, or open with Options.ReadOnly", ErrReadOnly)
 
 // cannotWrite reports whether an error came about because nothing may be written
 // there. SQLite may call that a file which cannot be opened.

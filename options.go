@@ -35,6 +35,8 @@ type Options struct {
 	// Durability of every commit; Full.
 	Durability Durability
 	// ReadOnly opens the file for reading only: Update and its like return [ErrReadOnly].
+	// It also opens one on a medium where nothing can be written, unless the WAL
+	// beside it holds commits that are not in the file yet.
 	ReadOnly bool
 	// MustExist makes Open fail instead of creating a missing file.
 	MustExist bool

@@ -130,6 +130,11 @@ func (p *readers) take(ctx context.Context) (*reader, error) {
 	if p.quiet.Load() != nil {
 		p.waitQuiet(ctx)
 	}
+	if p.db.frozen != nil {
+		if err := p.db.thawed(); err != nil {
+			return nil, err
+		}
+	}
 	r := hint.Load()
 	if r != nil && r.use() {
 		return r, nil

@@ -79,11 +79,11 @@ func mayOpen(path string, readOnly bool) error {
 	dir := filepath.Dir(path)
 	file, beside := unix.Access(path, unix.W_OK), unix.Access(dir, unix.W_OK)
 	switch {
-	case beside != nil && inWAL(path):
-		return advise(fmt.Errorf("open %s: the directory %s cannot be written, and a database in WAL mode needs two files beside it: %w", path, dir, beside),
-			"copy the database to a directory that can be written: cp "+quoteArg(path)+"* DIRECTORY")
 	case readOnly:
 		return nil
+	case beside != nil && inWAL(path) && !atRest(path):
+		return advise(fmt.Errorf("open %s: the directory %s cannot be written, and a database in WAL mode needs two files beside it: %w", path, dir, beside),
+			"copy the database to a directory that can be written: cp "+quoteArg(path)+"* DIRECTORY")
 	case beside != nil && !exists(path):
 		return fmt.Errorf("open %s: the directory %s cannot be written: %w", path, dir, beside)
 	case beside != nil:

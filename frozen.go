@@ -1,0 +1,65 @@
+package nearlite
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/nearlite/nearlite/sqlite"
+)
+
+// A database in WAL mode can be read only where SQLite can make two files beside
+// it, by which it learns of other programs' commits. On a read-only medium nobody
+// commits; told so (immutable=1) it reads the file as it is, without locks. The
+// engine says so on its own when
+//
+//  1. it only reads (Options.ReadOnly), and SQLite could not open the WAL,
+//  2. no file can be made in the directory,
+//  3. and no WAL with commits lies there, which would be missing.
+//
+// What is read-only here may be written from elsewhere, by another user or
+// through another mount. So every View looks first whether the file is still the
+// one that was opened and has no WAL: two system calls, which are right only
+// where nothing changes for years.
+
+// freeze makes the connections to come treat the file as one that never changes,
+// or says why that would be wrong.
+func (db *DB) freeze() error {
+	if info, err := os.Stat(db.path + "-wal"); err == nil && info.Size() > 0 {
+		return fmt.Errorf("open %s: its -wal holds commits that are not in the file yet, and they can be read only in a directory that can be written: copy both files to one, or open the database once where it can be written: %w", db.path, sqlite.CodeCantOpen)
+	}
+	info, err := os.Stat(db.path)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", db.path, err)
+	}
+	db.frozen = info
+	return nil
+}
+
+// file returns the name by which SQLite opens the database, and its flags.
+func (db *DB) file(flags sqlite.OpenFlags) (string, sqlite.OpenFlags) {
+	if db.frozen == nil {
+		return db.path, flags
+	}
+	path := db.path
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	uri := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: "immutable=1"}
+	return uri.String(), flags | sqlite.OpenURI
+}
+
+// thawed reports as an error that a frozen file has changed.
+func (db *DB) thawed() error {
+	info, err := os.Stat(db.path)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", db.path, err)
+	}
+	was := db.frozen
+	wal, err := os.Stat(db.path + "-wal")
+	if os.SameFile(info, was) && info.Size() == was.Size() && info.ModTime().Equal(was.ModTime()) && (err != nil || wal.Size() == 0) {
+		return nil
+	}
+	return fmt.Errorf("read %s: another program has written to it since it was opened, in a directory that could not be written: open it again", db.path)
+}
