@@ -65,6 +65,9 @@ func (w *writer) afterCommit() {
 	}
 	w.db.positions.current(w.conn)
 	w.last = h
+	if w.strangers.present.Load() {
+		w.strangers.freed = time.Now()
+	}
 	c := &w.db.checkpointer
 	bytes := w.db.frameBytes(h.MaxFrame())
 	c.walBytes.Store(bytes)

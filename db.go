@@ -317,6 +317,7 @@ func (db *DB) look(now time.Duration) bool {
 	if now-db.trimmed > time.Second {
 		db.trimmed = now
 		db.readers.trim(now)
+		db.writer.strangers.look(db)
 		if db.checkpointer.walBytes.Load() > db.opts.CheckpointBytes {
 			db.checkpointer.wake() // it had to wait for a reader
 		}

@@ -27,8 +27,10 @@ const (
 // All who were waiting when it began wait for BusyTimeout together, not one
 // after the other.
 func (w *writer) lock(ctx context.Context) error {
+	w.giveWay()
 	_, err := w.sql.begin.Exec()
 	if err == nil {
+		w.noticeOthers()
 		return nil
 	}
 	from := time.Now()
@@ -54,6 +56,7 @@ func (w *writer) lock(ctx context.Context) error {
 		w.lowerGate()
 		return w.db.explain("begin", err)
 	}
+	w.noticeOthers()
 	return nil
 }
 

@@ -66,12 +66,13 @@ type writer struct {
 	ops     []sqlite.BatchOp // memory for runBatch
 	results []sqlite.Result
 
-	txs    []WriteTx        // handles not used yet
-	txid   uint64           // last entry given to the log
-	last   sqlite.WALHeader // of our last commit
-	fullAt time.Time        // when the disk was last found full
-	lockBy time.Time        // until when these requests wait for another process's write
-	gated  bool             // readers run without keeping their snapshots until the next commit
+	txs       []WriteTx        // handles not used yet
+	txid      uint64           // last entry given to the log
+	last      sqlite.WALHeader // of our last commit
+	strangers strangers
+	fullAt    time.Time // when the disk was last found full
+	lockBy    time.Time // until when these requests wait for another process's write
+	gated     bool      // readers run without keeping their snapshots until the next commit
 
 	runner   atomic.Uintptr // the goroutine that is the writer now
 	foreign  bool           // it runs a caller's code, which may panic or leave by Goexit
