@@ -58,26 +58,26 @@ func (db *DB) Batch(ctx context.Context, stmts ...Statement) ([]Result, error) {
 
 // runBatch runs a list of statements once: in one crossing into C when none of
 // them has rows to return.
-func (w *writer) runBatch(tx *WriteTx, b *batch) error {
+func (w *writer) runBatch(t *transaction, b *batch) error {
 	b.results = b.results[:0]
-	ops, plain, err := w.prepareBatch(tx, b)
+	ops, plain, err := w.prepareBatch(t, b)
 	if err != nil {
 		return err
 	}
 	if plain {
-		err = w.runPlain(tx, b, ops)
+		err = w.runPlain(t, b, ops)
 		if !errors.Is(err, sqlite.ErrClosed) {
 			return err
 		}
 		// The cache gave up a statement for one behind it; nothing has run yet.
 	}
-	return runRows(tx, b)
+	return runRows(t, b)
 }
 
 // prepareBatch prepares statements for runPlain. It reports plain false when
 // one returns rows, needs something done before it, or cannot be prepared yet
 // because it is about what an earlier one creates.
-func (w *writer) prepareBatch(tx *WriteTx, b *batch) (ops []sqlite.BatchOp, plain bool, err error) {
+func (w *writer) prepareBatch(t *transaction, b *batch) (ops []sqlite.BatchOp, plain bool, err error) {
 	w.ops = w.ops[:0]
 	writes := 0
 	for i, st := range b.stmts {
@@ -99,9 +99,9 @@ func (w *writer) prepareBatch(tx *WriteTx, b *batch) (ops []sqlite.BatchOp, plai
 	// A single statement is atomic without a savepoint, unless its deferred
 	// foreign keys are to be taken back.
 	if writes > 0 {
-		tx.inserted, w.dirty = true, true
+		t.inserted, w.dirty = true, true
 		if writes > 1 || w.alone > 0 {
-			tx.wrote = true
+			t.wrote = true
 			if err := w.save(); err != nil {
 				return nil, false, err
 			}
@@ -110,7 +110,7 @@ func (w *writer) prepareBatch(tx *WriteTx, b *batch) (ops []sqlite.BatchOp, plai
 	return w.ops, true, nil
 }
 
-func (w *writer) runPlain(tx *WriteTx, b *batch, ops []sqlite.BatchOp) error {
+func (w *writer) runPlain(t *transaction, b *batch, ops []sqlite.BatchOp) error {
 	var err error
 	w.results, err = w.conn.Batch(ops, w.results[:0])
 	for _, res := range w.results {
@@ -119,19 +119,19 @@ func (w *writer) runPlain(tx *WriteTx, b *batch, ops []sqlite.BatchOp) error {
 	clear(w.ops)
 	if err != nil {
 		// OR FAIL and RAISE(FAIL) keep what was done before; a failed transaction does not.
-		tx.wrote = tx.wrote || w.conn.Changed()
-		return numbered(b, len(w.results), tx.failed(err))
+		t.wrote = t.wrote || w.conn.Changed()
+		return numbered(b, len(w.results), t.failed(err))
 	}
 	if w.conn.DeferredViolation() {
-		tx.wrote = true
+		t.wrote = true
 	}
 	return nil
 }
 
 // runRows runs the statements one by one and keeps their rows.
-func runRows(tx *WriteTx, b *batch) error {
+func runRows(t *transaction, b *batch) error {
 	for i, st := range b.stmts {
-		res, err := tx.collect(st.SQL, st.Args)
+		res, err := t.collect(st.SQL, st.Args)
 		if err != nil {
 			return numbered(b, i, err)
 		}
@@ -141,21 +141,21 @@ func runRows(tx *WriteTx, b *batch) error {
 }
 
 // collect runs a statement and returns all its rows.
-func (tx *WriteTx) collect(sql string, args []any) (Result, error) {
-	s, err := tx.prepare(sql)
+func (t *transaction) collect(sql string, args []any) (Result, error) {
+	s, err := t.prepare(sql)
 	if err != nil {
 		return Result{}, err
 	}
 	if s.ColumnCount() == 0 {
 		res, err := s.Exec(args...)
 		if err != nil {
-			return Result{}, tx.failed(err)
+			return Result{}, t.failed(err)
 		}
 		return Result{LastInsertRowID: res.LastInsertRowID, Changes: res.Changes}, nil
 	}
 	rows, err := s.Rows(args...)
 	if err != nil {
-		return Result{}, tx.failed(err)
+		return Result{}, t.failed(err)
 	}
 	defer rows.Close()
 	var res Result
@@ -163,7 +163,7 @@ func (tx *WriteTx) collect(sql string, args []any) (Result, error) {
 		res.Rows = append(res.Rows, rowValues(rows.Row()))
 	}
 	if err := rows.Err(); err != nil {
-		return Result{}, tx.failed(err)
+		return Result{}, t.failed(err)
 	}
 	res.Columns = append(res.Columns, rows.Columns()...)
 	res.LastInsertRowID, res.Changes = rows.Result().LastInsertRowID, rows.Result().Changes

@@ -54,8 +54,8 @@ type Tx struct {
 	state  txState
 	err    error // why it ended, for the methods called after
 	commit bool
-	handle *WriteTx
-	reader *ReadTx // of a read-only one
+	work   *transaction // on the writing connection, once live
+	reader *ReadTx      // of a read-only one
 	calls  []call
 	size   int           // bytes in calls
 	active time.Duration // clock time of its last statement's end
@@ -150,8 +150,8 @@ func (tx *Tx) do(ctx context.Context, sql string, args []any) (Result, error) {
 	if tx.state != txLive {
 		return Result{}, tx.err
 	}
-	tx.handle.ctx = ctx
-	res, err := tx.handle.collect(sql, args)
+	tx.work.ctx = ctx
+	res, err := tx.work.collect(sql, args)
 	tx.w.watch.end()
 	tx.record(sql, args, res, err)
 	tx.active = tx.db.clock.now()
@@ -187,6 +187,7 @@ func (tx *Tx) acquire(ctx context.Context) error {
 		tx.finish(err)
 		return err
 	}
+	defer tx.w.q.leave(b)
 	select {
 	case <-tx.granted:
 	case <-ctx.Done():
@@ -376,7 +377,7 @@ func (w *writer) lend(r *request) error {
 	w.dirty = wrote
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
-	tx.handle = w.handle(r)
+	tx.work = &transaction{w: w, ctx: r.ctx}
 	now := w.db.clock.now()
 	tx.state, tx.active, tx.began = txLive, now, now
 	return nil
@@ -471,10 +472,9 @@ func (w *writer) rerun(r *request) error {
 	if err := w.save(); err != nil {
 		return err
 	}
-	tx.handle = w.handle(r)
+	tx.work = &transaction{w: w, ctx: context.Background()}
 	for _, c := range tx.calls {
-		tx.handle.ctx = context.Background()
-		res, err := tx.handle.collect(c.sql, c.args)
+		res, err := tx.work.collect(c.sql, c.args)
 		if digest(res, err) != c.digest {
 			return ErrConflict
 		}
@@ -492,7 +492,7 @@ func (w *writer) conclude(r *request) {
 	if !commit {
 		r.err = why
 	}
-	switch tx.handle.end(r) {
+	switch tx.work.end(r) {
 	case kept:
 		w.endGroup()
 		w.open = append(w.open, r)
@@ -527,7 +527,7 @@ func (w *writer) replay(r *request) {
 	}
 	if err == nil {
 		r.err = nil
-		if v := r.inter.handle.end(r); v == kept {
+		if v := r.inter.work.end(r); v == kept {
 			w.endGroup()
 			w.open = append(w.open, r)
 			return
@@ -550,11 +550,11 @@ func (tx *Tx) Describe(ctx context.Context, sql string) (Description, error) {
 		return Description{}, tx.err
 	}
 	if r := tx.reader; r != nil {
-		if !r.begun {
+		if !r.r.begun {
 			if err := r.r.conn.RefreshNow(); err != nil {
 				return Description{}, r.failed(err)
 			}
-			r.begun = true
+			r.r.begun = true
 		}
 		return describe(tx.reader.r.conn, &tx.reader.r.grd, sql)
 	}
@@ -569,7 +569,7 @@ func (tx *Tx) stream(ctx context.Context, sql string, args []any) (*Rows, error)
 		return nil, tx.err
 	}
 	tx.reader.r.watch.end()
-	tx.reader.ctx = ctx
+	tx.reader.r.ctx = ctx
 	s, err := tx.reader.prepare(sql)
 	if err != nil {
 		return nil, err

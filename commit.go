@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/nearlite/nearlite/sqlite"
@@ -152,6 +153,7 @@ func (w *writer) answer() {
 	if full <= 2 {
 		for _, b := range done {
 			b.signal(true)
+			w.q.answered(b)
 		}
 	} else {
 		w.waking <- append([]*block(nil), done...)
@@ -159,11 +161,15 @@ func (w *writer) answer() {
 	w.blocks = w.blocks[full:]
 }
 
-// wakeUp is the goroutine that wakes the callers of large batches.
+// wakeUp is the goroutine that wakes the callers of large batches. It lets those
+// of each block run before it wakes the next: their new requests are what the
+// writer is waiting for.
 func (w *writer) wakeUp() {
 	for blocks := range w.waking {
 		for _, b := range blocks {
 			b.signal(true)
+			w.q.answered(b)
+			runtime.Gosched()
 		}
 	}
 }

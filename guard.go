@@ -154,25 +154,25 @@ func (g *guard) refuse(what, instead string) sqlite.Decision {
 }
 
 // before does what must precede a statement with this note.
-func (n *note) before(tx *WriteTx) error {
-	w := tx.w
+func (n *note) before(t *transaction) error {
+	w := t.w
 	switch n.save {
 	case "BEGIN":
-		tx.wrote = true // what follows can be rolled back by half
+		t.wrote = true // what follows can be rolled back by half
 		if err := w.save(); err != nil {
 			return err
 		}
-		tx.saves = append(tx.saves, n.name)
+		t.saves = append(t.saves, n.name)
 	case "RELEASE":
-		for i := len(tx.saves) - 1; i >= 0; i-- {
-			if strings.EqualFold(tx.saves[i], n.name) {
-				tx.saves = tx.saves[:i]
+		for i := len(t.saves) - 1; i >= 0; i-- {
+			if strings.EqualFold(t.saves[i], n.name) {
+				t.saves = t.saves[:i]
 				break
 			}
 		}
 	}
-	tx.deferred = tx.deferred || n.defersKeys
-	if tx.inserted {
+	t.deferred = t.deferred || n.defersKeys
+	if t.inserted {
 		return nil
 	}
 	// The functions would tell of another caller's rows.

@@ -122,7 +122,7 @@ func TestClockIsAwakeWhileAStatementRuns(t *testing.T) {
 					}
 					ctx, cancel := context.WithTimeout(bg, wait)
 					defer cancel()
-					tx.ctx = ctx
+					tx.t.ctx = ctx
 					return tx.QueryRow(endless, 1).Err()
 				})
 				if !errors.Is(err, context.DeadlineExceeded) {

@@ -42,10 +42,13 @@ const blockLen = 64
 // A block is a run of requests that share their wake-up. Requests are finished
 // in order; done counts them, and whoever waits looks at it each time the
 // block's channel is closed. One close wakes all 64: waking callers one by one
-// costs more than their transactions.
+// costs more than their transactions. A block is used again when the writer and
+// all its callers have left it.
 type block struct {
 	reqs [blockLen]request
 	n    int // requests in use; written under the queue's lock until the block is taken
+
+	left atomic.Int32 // who has left it: callers, slots never used, and the writer
 
 	done      atomic.Int32 // requests answered
 	barrier   atomic.Int32 // requests whose commit has begun
@@ -53,12 +56,40 @@ type block struct {
 	wake      atomic.Pointer[chan struct{}]
 }
 
-func newBlock() *block {
-	b := &block{}
+// newBlock returns an empty block. q.mu is held.
+func (q *queue) newBlock() *block {
+	var b *block
+	if n := len(q.free); n > 0 {
+		b, q.free = q.free[n-1], q.free[:n-1]
+	} else {
+		b = &block{}
+	}
 	ch := make(chan struct{})
 	b.wake.Store(&ch)
 	return b
 }
+
+// leave is the end of a caller's interest in a block, and of whatever it keeps
+// in its request.
+func (q *queue) leave(b *block) { q.leaveN(b, 1) }
+
+// answered is the end of the writer's interest.
+func (q *queue) answered(b *block) { q.leaveN(b, 1+blockLen-b.n) }
+
+func (q *queue) leaveN(b *block, n int) {
+	if b.left.Add(int32(n)) < 1+blockLen {
+		return
+	}
+	*b = block{}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.free) < freeMax {
+		q.free = append(q.free, b)
+	}
+}
+
+// freeMax bounds the blocks kept for use: four thousand callers make no garbage.
+const freeMax = 64
 
 // signal wakes everybody who waits on the block; last says that nobody will
 // have to wait again.
@@ -109,7 +140,8 @@ func (b *block) wait(i int) error {
 type queue struct {
 	mu     sync.Mutex // protects the following
 	blocks []*block
-	depth  int // requests in blocks
+	free   []*block // to be used again
+	depth  int      // requests in blocks
 	max    int
 	busy   bool // somebody is the writer
 	inline bool // the last batch was a single transaction: callers may be the writer
@@ -141,7 +173,7 @@ func (q *queue) enter(r request) (b *block, i int, err error) {
 	if n := len(q.blocks); n > 0 && q.blocks[n-1].n < blockLen {
 		b = q.blocks[n-1]
 	} else {
-		b = newBlock()
+		b = q.newBlock()
 		q.blocks = append(q.blocks, b)
 	}
 	i = b.n
@@ -193,8 +225,8 @@ func (q *queue) empty(into []*block) []*block {
 	return into
 }
 
-// leave ends a caller's turn as the writer.
-func (q *queue) leave() {
+// yield ends a caller's turn as the writer.
+func (q *queue) yield() {
 	q.mu.Lock()
 	q.busy = q.depth > 0 || q.closed // the writer's goroutine has to end
 	start := q.busy

@@ -48,8 +48,12 @@ type reader struct {
 	state atomic.Uint64 // who has it and since when; see status
 	grd   guard
 	watch watched
-	txs   []ReadTx           // handles not used yet
 	held  atomic.Pointer[Tx] // the interactive transaction that has it
+
+	// Its user's:
+	handles []ReadTx // not used yet
+	ctx     context.Context
+	begun   bool // the snapshot is as new as the View wants it
 }
 
 // A status is all that others may know of a reader, in one word, since an atomic

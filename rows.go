@@ -164,7 +164,7 @@ func (db *DB) Describe(ctx context.Context, sql string) (d Description, err erro
 		if err := tx.r.conn.RefreshNow(); err != nil { // at once: the schema is part of it
 			return tx.failed(err)
 		}
-		tx.begun = true
+		tx.r.begun = true
 		d, err = describe(tx.r.conn, &tx.r.grd, sql)
 		return err
 	})

@@ -108,7 +108,7 @@ func BenchmarkWriter(b *testing.B) {
 			w.q.mu.Lock()
 			w.q.busy = true // this goroutine is the writer
 			w.q.mu.Unlock()
-			defer w.q.leave()
+			defer w.q.yield()
 			ids := powerLaw(1<<16, 1_000_000)
 			at, from, to := 0, 0, 0
 			fn := func(tx *WriteTx) error {
@@ -122,12 +122,16 @@ func BenchmarkWriter(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for n := 0; n < b.N; {
+				w.blocks = w.blocks[:0]
 				for range 16 {
-					bl := newBlock()
+					w.q.mu.Lock()
+					bl := w.q.newBlock()
+					w.q.mu.Unlock()
 					for i := range bl.reqs {
 						bl.reqs[i].ctx, bl.reqs[i].fn = bg, fn
 					}
 					bl.n = blockLen
+					bl.left.Store(blockLen) // the callers
 					w.blocks = append(w.blocks, bl)
 				}
 				n += w.work()

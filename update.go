@@ -45,8 +45,11 @@ func (db *DB) write(r request) error {
 	var escaped *escape
 	if b == nil {
 		escaped, err = w.inline(r)
-	} else if err = b.wait(i); err == errEscaped {
-		escaped = b.reqs[i].escaped
+	} else {
+		if err = b.wait(i); err == errEscaped {
+			escaped = b.reqs[i].escaped
+		}
+		w.q.leave(b)
 	}
 	if escaped != nil {
 		escaped.resume()
@@ -63,7 +66,7 @@ func (w *writer) inline(from request) (escaped *escape, err error) {
 		}
 		w.runner.Store(0)
 		*r = request{}
-		w.q.leave()
+		w.q.yield()
 	}()
 	w.runner.Store(goroutine())
 	w.lockBy = time.Time{}
@@ -75,10 +78,16 @@ func (w *writer) inline(from request) (escaped *escape, err error) {
 
 // A WriteTx is a transaction of Update: it reads and writes the latest state. It
 // ends with the closure it was given to and is used by that goroutine alone.
-type WriteTx struct {
+//
+// A handle is one pointer and is never used twice, so that one kept beyond its
+// closure is dead for good at a price of 8 bytes.
+type WriteTx struct{ t *transaction }
+
+// transaction is what a closure, a batch or an interactive transaction does to
+// the writing connection while it runs.
+type transaction struct {
 	w        *writer
 	ctx      context.Context
-	ended    bool
 	wrote    bool     // a statement ran that may have changed something
 	inserted bool     // last_insert_rowid() and changes() are of this transaction
 	deferred bool     // PRAGMA defer_foreign_keys is to be switched off
@@ -86,19 +95,24 @@ type WriteTx struct {
 	saves    []string // savepoints of the closure's own that are open, outermost first
 }
 
-// Context returns the context Update was called with.
-func (tx *WriteTx) Context() context.Context { return tx.ctx }
+// Context returns the context Update was called with, inside the closure.
+func (tx *WriteTx) Context() context.Context {
+	if tx.t == nil {
+		return context.Background()
+	}
+	return tx.t.ctx
+}
 
 // Exec runs one statement to its end. Rows it returns are discarded; use Query
 // for RETURNING.
 func (tx *WriteTx) Exec(sql string, args ...any) (sqlite.Result, error) {
-	s, err := tx.prepare(sql)
+	s, err := tx.t.prepare(sql)
 	if err != nil {
 		return sqlite.Result{}, err
 	}
 	res, err := s.Exec(args...)
 	if err != nil {
-		return res, tx.failed(err)
+		return res, tx.t.failed(err)
 	}
 	return res, nil
 }
@@ -107,14 +121,15 @@ func (tx *WriteTx) Exec(sql string, args ...any) (sqlite.Result, error) {
 // A statement that writes has done all its writing when the first row comes.
 func (tx *WriteTx) Query(sql string, args ...any) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		s, err := tx.prepare(sql)
+		t := tx.t
+		s, err := t.prepare(sql)
 		if err != nil {
 			yield(Row{}, err)
 			return
 		}
 		for row, err := range s.Query(args...) {
 			if err != nil {
-				err = tx.failed(err)
+				err = t.failed(err)
 			}
 			if !yield(row, err) {
 				return
@@ -126,49 +141,49 @@ func (tx *WriteTx) Query(sql string, args ...any) iter.Seq2[Row, error] {
 // QueryRow runs one statement and returns its first row; Row.Err is
 // [ErrNoRows] when there is none.
 func (tx *WriteTx) QueryRow(sql string, args ...any) Row {
-	s, err := tx.prepare(sql)
+	s, err := tx.t.prepare(sql)
 	if err != nil {
 		return sqlite.ErrorRow(err)
 	}
 	row := s.QueryRow(args...)
 	if err := row.Err(); err != nil && err != ErrNoRows {
-		return sqlite.ErrorRow(tx.failed(err))
+		return sqlite.ErrorRow(tx.t.failed(err))
 	}
 	return row
 }
 
 // prepare returns a statement that may run now, with whatever must precede it done.
-func (tx *WriteTx) prepare(sql string) (*sqlite.Stmt, error) {
-	if tx.ended {
+func (t *transaction) prepare(sql string) (*sqlite.Stmt, error) {
+	if t == nil {
 		return nil, ErrTxDone
 	}
-	w := tx.w
+	w := t.w
 	if w.conn.LostTransaction() {
 		return nil, fmt.Errorf("an earlier error has rolled the transaction back: %w", ErrTxDone)
 	}
 	// BEFORE anything else runs, the watch of the statement before it ends.
-	if tx.ctx.Done() != nil && (w.watch.end() || tx.ctx.Err() != nil) {
-		tx.cut = context.Cause(tx.ctx)
-		return nil, tx.cut
+	if t.ctx.Done() != nil && (w.watch.end() || t.ctx.Err() != nil) {
+		t.cut = context.Cause(t.ctx)
+		return nil, t.cut
 	}
 	s, err := w.grd.prepare(w.conn, sql)
 	if err != nil {
 		return nil, err
 	}
 	if note, ok := s.Tag().(*note); ok {
-		if err := note.before(tx); err != nil {
+		if err := note.before(t); err != nil {
 			return nil, err
 		}
 	}
 	if !s.ReadOnly() {
-		tx.wrote, tx.inserted = true, true
+		t.wrote, t.inserted = true, true
 		if err := w.save(); err != nil {
 			return nil, err
 		}
-	} else if tx.ctx.Done() != nil {
+	} else if t.ctx.Done() != nil {
 		// The clock may interrupt a statement that only reads. One that writes is
 		// let finish: an interrupt would cost the whole batch.
-		w.watch.begin(tx.ctx)
+		w.watch.begin(t.ctx)
 		w.db.clock.stir()
 	}
 	return s, nil
@@ -178,11 +193,11 @@ func (tx *WriteTx) prepare(sql string) (*sqlite.Stmt, error) {
 func (w *writer) interruptRead() { w.conn.Interrupt() }
 
 // failed turns an error of a statement into the one the closure sees.
-func (tx *WriteTx) failed(err error) error {
+func (t *transaction) failed(err error) error {
 	switch {
-	case tx.ctx.Err() != nil && sqlite.Code(err) == sqlite.CodeInterrupt:
-		tx.cut = context.Cause(tx.ctx)
-		return tx.cut
+	case t.ctx.Err() != nil && sqlite.Code(err) == sqlite.CodeInterrupt:
+		t.cut = context.Cause(t.ctx)
+		return t.cut
 	case diskFull(err):
 		return fmt.Errorf("%w: %w", ErrDiskFull, err)
 	}
@@ -190,13 +205,12 @@ func (tx *WriteTx) failed(err error) error {
 }
 
 // end finishes a closure's transaction and says what is to become of it.
-func (tx *WriteTx) end(r *request) verdict {
-	w := tx.w
+func (t *transaction) end(r *request) verdict {
+	w := t.w
 	w.watch.end()
 	w.conn.CloseCursors()
-	tx.ended = true
 	if r.err == nil && r.inter == nil {
-		r.err = tx.cut // the closure went on as if nothing had happened
+		r.err = t.cut // the closure went on as if nothing had happened
 	}
 	if w.conn.LostTransaction() {
 		if r.err == nil {
@@ -204,19 +218,19 @@ func (tx *WriteTx) end(r *request) verdict {
 		}
 		return lost
 	}
-	if r.err == nil && tx.wrote && w.conn.DeferredViolation() {
+	if r.err == nil && t.wrote && w.conn.DeferredViolation() {
 		r.err = errDeferredKey
 	}
-	if tx.deferred {
+	if t.deferred {
 		w.must("PRAGMA defer_foreign_keys = 0")
 	}
-	if r.err == nil && len(tx.saves) > 0 {
-		w.must(`RELEASE "` + strings.ReplaceAll(tx.saves[0], `"`, `""`) + `"`)
+	if r.err == nil && len(t.saves) > 0 {
+		w.must(`RELEASE "` + strings.ReplaceAll(t.saves[0], `"`, `""`) + `"`)
 	}
 	switch {
 	case r.err == nil:
 		return kept
-	case tx.wrote:
+	case t.wrote:
 		return dirty
 	}
 	return clean

@@ -30,20 +30,20 @@ func (db *DB) View(ctx context.Context, fn func(tx *ReadTx) error) error {
 
 // A ReadTx is one snapshot of the database. It ends with the closure it was
 // given to and is used by that goroutine alone.
+//
+// Like a [WriteTx], a handle is one pointer and is never used twice.
 type ReadTx struct {
-	r     *reader // nil once it has ended
-	ctx   context.Context
-	begun bool
+	r *reader // nil once it has ended
 }
 
 // handle returns a fresh ReadTx; see writer.handle.
 func (r *reader) handle(ctx context.Context) *ReadTx {
-	if len(r.txs) == 0 {
-		r.txs = make([]ReadTx, 64)
+	if len(r.handles) == 0 {
+		r.handles = make([]ReadTx, 512)
 	}
-	tx := &r.txs[0]
-	r.txs = r.txs[1:]
-	tx.r, tx.ctx = r, ctx
+	tx := &r.handles[0]
+	r.handles = r.handles[1:]
+	tx.r, r.ctx, r.begun = r, ctx, false
 	r.watch.begin(ctx)
 	return tx
 }
@@ -56,8 +56,13 @@ func (tx *ReadTx) end() {
 	r.db.readers.give(r)
 }
 
-// Context returns the context View was called with.
-func (tx *ReadTx) Context() context.Context { return tx.ctx }
+// Context returns the context View was called with, inside the closure.
+func (tx *ReadTx) Context() context.Context {
+	if tx.r == nil {
+		return context.Background()
+	}
+	return tx.r.ctx
+}
 
 // Position returns the commit the transaction sees. It takes the snapshot if no
 // query has.
@@ -66,11 +71,11 @@ func (tx *ReadTx) Position() (Position, error) {
 		return Position{}, ErrTxDone
 	}
 	conn := tx.r.conn
-	if !tx.begun {
+	if !tx.r.begun {
 		if err := conn.RefreshNow(); err != nil {
 			return Position{}, tx.failed(err)
 		}
-		tx.begun = true
+		tx.r.begun = true
 	}
 	h := conn.Snapshot()
 	tx.r.db.Position() // notes the WAL's present generation
@@ -83,15 +88,15 @@ func (tx *ReadTx) prepare(sql string) (*sqlite.Stmt, error) {
 	if r == nil {
 		return nil, ErrTxDone
 	}
-	if tx.ctx.Done() != nil && tx.ctx.Err() != nil {
-		return nil, context.Cause(tx.ctx)
+	if tx.r.ctx.Done() != nil && tx.r.ctx.Err() != nil {
+		return nil, context.Cause(tx.r.ctx)
 	}
 	r.grd.strict = true
 	s, err := r.conn.Prepare(sql)
-	if err != nil && !tx.begun {
+	if err != nil && !tx.r.begun {
 		// The snapshot still held may be older than the table that is asked for.
 		if err = r.conn.RefreshNow(); err == nil {
-			tx.begun = true
+			tx.r.begun = true
 			r.grd.refusal = nil
 			s, err = r.conn.Prepare(sql)
 		}
@@ -105,8 +110,8 @@ func (tx *ReadTx) prepare(sql string) (*sqlite.Stmt, error) {
 			return nil, err
 		}
 	}
-	if !tx.begun {
-		tx.begun = true
+	if !tx.r.begun {
+		tx.r.begun = true
 		r.conn.Refresh()
 	}
 	return s, nil
@@ -136,8 +141,8 @@ func (tx *ReadTx) failed(err error) error {
 		return ErrSnapshotExpired
 	case !errors.Is(err, sqlite.CodeInterrupt):
 		return err
-	case tx.ctx.Err() != nil:
-		return context.Cause(tx.ctx)
+	case tx.r.ctx.Err() != nil:
+		return context.Cause(tx.r.ctx)
 	case tx.r.db.closing.Load():
 		return ErrClosed
 	}

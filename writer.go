@@ -66,7 +66,8 @@ type writer struct {
 	ops     []sqlite.BatchOp // memory for runBatch
 	results []sqlite.Result
 
-	txs       []WriteTx        // handles not used yet
+	tx        transaction      // of the closure or batch that runs
+	handles   []WriteTx        // not used yet
 	txid      uint64           // last entry given to the log
 	last      sqlite.WALHeader // of our last commit
 	strangers strangers
@@ -216,13 +217,15 @@ func (w *writer) work() (n int) {
 // more takes what has come since into the open batch. A commit has a price that
 // hardly depends on its size; the batch goes on while that price is more than an
 // eighth of what it has cost so far. When nobody waits it ends at once, unless
-// the batch before it was much larger: then its callers are on their way back,
-// and to commit before they arrive would make every other batch a tiny one.
+// the batch before it was larger: then its callers are on their way back, and to
+// commit before they arrive would make every other batch a tiny one. It waits
+// for them no longer than a commit takes.
 func (w *writer) more(todo []*block, from time.Time, n int) []*block {
 	todo = todo[:0]
-	for spent := time.Since(from); n < batchMax && spent < 8*w.price; spent = time.Since(from) {
+	idle := time.Since(from)
+	for spent := idle; n < batchMax && spent < 8*w.price; spent = time.Since(from) {
 		todo = w.q.takeMore(todo)
-		if len(todo) > 0 || n >= w.before/2 || spent > w.price {
+		if len(todo) > 0 || n >= w.before-w.before/16 || spent-idle > w.price {
 			break
 		}
 		runtime.Gosched()
@@ -369,31 +372,35 @@ func (w *writer) solo(r *request) {
 
 // run runs a request once.
 func (w *writer) run(r *request) verdict {
-	tx := w.handle(r)
+	t := &w.tx
+	*t = transaction{w: w, ctx: r.ctx, saves: t.saves[:0]}
 	w.current, w.foreign = r, true
 	if r.batch != nil {
-		r.err = guarded(r, func() error { return w.runBatch(tx, r.batch) })
+		r.err = guarded(r, func() error { return w.runBatch(t, r.batch) })
 		w.foreign = false
-		return tx.end(r)
+		return t.end(r)
 	}
 	from := w.db.clock.now()
-	r.err = guarded(r, func() error { return r.fn(tx) })
+	r.err = guarded(r, func() error {
+		tx := w.handle()
+		defer func() { tx.t = nil }() // also on a panic and Goexit
+		tx.t = t
+		return r.fn(tx)
+	})
 	w.foreign = false
 	if took := w.db.clock.now() - from; took >= w.db.opts.MaxClosure {
 		w.db.slow(r.fn, took)
 	}
-	return tx.end(r)
+	return t.end(r)
 }
 
-// handle returns a fresh WriteTx. Handles are never used twice, so that one kept
-// beyond its closure is dead for good; they are made 64 at a time.
-func (w *writer) handle(r *request) *WriteTx {
-	if len(w.txs) == 0 {
-		w.txs = make([]WriteTx, 64)
+// handle returns a fresh WriteTx. They are made many at a time.
+func (w *writer) handle() *WriteTx {
+	if len(w.handles) == 0 {
+		w.handles = make([]WriteTx, 512)
 	}
-	tx := &w.txs[0]
-	w.txs = w.txs[1:]
-	tx.w, tx.ctx = w, r.ctx
+	tx := &w.handles[0]
+	w.handles = w.handles[1:]
 	return tx
 }
 
