@@ -50,17 +50,19 @@ type Tx struct {
 	outcome error         // readable when done is closed
 	lent    bool          // the writer's: it has had the connection
 
-	mu     sync.Mutex // protects the following, and the connection while live
-	state  txState
-	err    error // why it ended, for the methods called after
-	commit bool
-	work   *transaction // on the writing connection, once live
-	reader *ReadTx      // of a read-only one
-	calls  []call
-	size   int           // bytes in calls
-	active time.Duration // clock time of its last statement's end
-	began  time.Duration // clock time of the grant
-	late   bool          // LeaseTotal is over and a statement still runs
+	mu          sync.Mutex // protects the following, and the connection while live
+	state       txState
+	err         error // why it ended, for the methods called after
+	commit      bool
+	work        *transaction // on the writing connection, once live
+	reader      *ReadTx      // of a read-only one
+	watched     *Rows        // its query under watch
+	interrupted bool         // one was, and nothing can be run on its snapshot any more
+	calls       []call
+	size        int           // bytes in calls
+	active      time.Duration // clock time of its last statement's end
+	began       time.Duration // clock time of the grant
+	late        bool          // LeaseTotal is over and a statement still runs
 }
 
 type txState int
@@ -550,6 +552,9 @@ func (tx *Tx) Describe(ctx context.Context, sql string) (Description, error) {
 		return Description{}, tx.err
 	}
 	if r := tx.reader; r != nil {
+		if tx.interrupted {
+			return Description{}, errInterrupted
+		}
 		if !r.r.begun {
 			if err := r.r.conn.RefreshNow(); err != nil {
 				return Description{}, r.failed(err)
@@ -568,7 +573,9 @@ func (tx *Tx) stream(ctx context.Context, sql string, args []any) (*Rows, error)
 	if tx.state == txEnded {
 		return nil, tx.err
 	}
-	tx.reader.r.watch.end()
+	if tx.unwatch(); tx.interrupted {
+		return nil, errInterrupted
+	}
 	tx.reader.r.ctx = ctx
 	s, err := tx.reader.prepare(sql)
 	if err != nil {
@@ -577,10 +584,27 @@ func (tx *Tx) stream(ctx context.Context, sql string, args []any) (*Rows, error)
 	tx.reader.r.watch.begin(ctx)
 	live, err := s.Rows(args...)
 	if err != nil {
+		tx.unwatch()
 		return nil, tx.reader.failed(err)
 	}
-	return &Rows{tx: tx, live: live, columns: append([]sqlite.Column(nil), live.Columns()...)}, nil
+	rows := &Rows{tx: tx, live: live, columns: append([]sqlite.Column(nil), live.Columns()...)}
+	if tx.watched = rows; live.Ended() {
+		tx.unwatch()
+	}
+	return rows, nil
 }
+
+// unwatch ends the watch over the query that is being read, so that its context
+// may end without harm to the next one. An interrupt is for all that runs on the
+// connection, the snapshot included, and SQLite does not take it back before.
+func (tx *Tx) unwatch() {
+	tx.watched = nil
+	if tx.reader.r.watch.end() {
+		tx.interrupted = true
+	}
+}
+
+var errInterrupted = fmt.Errorf("an earlier query was interrupted because its context had ended, and with it the transaction's snapshot: begin anew: %w", ErrTxDone)
 
 // closeReader ends a read-only transaction.
 func (tx *Tx) closeReader() error {
@@ -597,6 +621,9 @@ func (tx *Tx) closeReader() error {
 func (tx *Tx) endReading(why error) {
 	tx.state, tx.err = txEnded, why
 	tx.reader.r.held.Store(nil)
+	if tx.unwatch(); tx.interrupted {
+		tx.reader.r.conn.DropSnapshot()
+	}
 	tx.reader.end()
 }
 

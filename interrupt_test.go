@@ -107,6 +107,79 @@ func TestInterruptDoesNotHitTheNextStatement(t *testing.T) {
 	}
 }
 
+// The context of a query may end when its rows have been read; the transaction's
+// other queries have theirs. One that ends earlier interrupts the snapshot, and
+// nobody who gets the same connection later.
+func TestContextsOfAReadOnlyTx(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, nil)
+	const many = "SELECT id FROM account, (SELECT 1 UNION SELECT 2)"
+	watch := &db.readers.list()[0].watch
+	begin := func() *Tx {
+		t.Helper()
+		tx, err := db.Begin(bg, &TxOptions{ReadOnly: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tx
+	}
+	tx := begin()
+	for _, how := range []string{"small", "to the end", "closed"} {
+		ctx, cancel := context.WithCancel(bg)
+		sql := many
+		if how == "small" {
+			sql = "SELECT 1"
+		}
+		rows, err := tx.Query(ctx, sql)
+		if err != nil {
+			t.Fatalf("%s: %v", how, err)
+		}
+		rows.Next()
+		if watched := watch.p.Load() != nil; watched != (how != "small") {
+			t.Errorf("%s: under watch: %t", how, watched)
+		}
+		for how == "to the end" && rows.Next() {
+		}
+		if how == "closed" {
+			rows.Close()
+		}
+		cancel()
+		if watch.p.Load() != nil || rows.Err() != nil {
+			t.Errorf("%s: still under watch, %v", how, rows.Err())
+		}
+	}
+	ctx, cancel := context.WithTimeout(bg, 4*tick)
+	defer cancel()
+	if _, err := tx.Query(ctx, endless, 1); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	_, queried := tx.Query(bg, "SELECT 1")
+	_, described := tx.Describe(bg, "SELECT 1")
+	if !errors.Is(queried, ErrTxDone) || !errors.Is(described, ErrTxDone) {
+		t.Error(queried, described)
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Error(err)
+	}
+	number(t, db, "SELECT count(*) FROM account")
+	tx = begin() // and interrupted by the last that happens in it
+	ctx, cancel = context.WithCancel(bg)
+	rows, err := tx.Query(ctx, many)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	within(t, "the interrupt", func() {
+		for watch.p.Load() != interrupted {
+			runtime.Gosched()
+		}
+	})
+	if err := errors.Join(rows.Close(), tx.Rollback()); err != nil {
+		t.Error(err)
+	}
+	number(t, db, "SELECT count(*) FROM account")
+}
+
 // The clock sleeps when nothing is going on. A statement that runs alone for
 // long, or begins when it sleeps, is something.
 func TestClockIsAwakeWhileAStatementRuns(t *testing.T) {

@@ -48,6 +48,7 @@ func (r *Rows) Next() bool {
 	if err := r.live.Err(); err != nil {
 		r.err = r.tx.reader.failed(err)
 	}
+	r.unwatch()
 	return false
 }
 
@@ -86,8 +87,16 @@ func (r *Rows) Close() error {
 	defer r.tx.mu.Unlock()
 	if r.tx.state != txEnded {
 		r.live.Close()
+		r.unwatch()
 	}
 	return nil
+}
+
+// unwatch lets the query's context end. r.tx.mu is held.
+func (r *Rows) unwatch() {
+	if r.tx.watched == r {
+		r.tx.unwatch()
+	}
 }
 
 var digestSeed = maphash.MakeSeed()

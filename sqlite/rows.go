@@ -186,6 +186,10 @@ func (r *Rows) Columns() []Column { return r.stmt.Columns() }
 // ends: after the last row, or after Close.
 func (r *Rows) Result() Result { return Result{r.lastID, r.changes} }
 
+// Ended reports whether the statement has run to its end, so that only rows are
+// left that were fetched already.
+func (r *Rows) Ended() bool { return r.more == C.NL_END }
+
 // Err returns the error that ended the rows early.
 func (r *Rows) Err() error { return r.err }
 
