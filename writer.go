@@ -196,7 +196,8 @@ func (w *writer) work() (n int) {
 	first := w.next
 	for todo := append(w.todo[:0], w.blocks...); len(todo) > 0; todo = w.more(todo, from, n) {
 		for _, b := range todo {
-			for i := first; i < b.n; i++ {
+			// Answered to its end a block may be somebody else's, so n is read before.
+			for i, end := first, b.n; i < end; i++ {
 				if r := &b.reqs[i]; r.settled {
 					w.open = append(w.open, r)
 				} else {
