@@ -41,11 +41,19 @@ type checkpointer struct {
 	closed bool       // under mu
 
 	walBytes  atomic.Int64 // size of the WAL's valid part
+	commit    atomic.Int64 // bytes of WAL a commit adds, as of late
 	finishing atomic.Bool  // step 2 is queued
 	retryAt   atomic.Int64 // clock time before which step 2 is not tried again
 }
 
 const (
+	// A WAL is to hold so many commits, within these bounds, before it starts
+	// again. A short one stays in caches and on blocks that are allocated, and so
+	// its flushes are the fastest; when most transactions touch pages of their own
+	// a longer one saves copying the same page of the database again and again.
+	limitCommits = 8
+	limitMin     = 4 << 20
+	limitMax     = 64 << 20
 	// finishWait bounds how long the writer waits for readers in step 2.
 	finishWait = 5 * time.Millisecond
 	// finishRetry is how long it is left alone when they did not come.
@@ -70,11 +78,23 @@ func (w *writer) afterCommit() {
 	}
 	c := &w.db.checkpointer
 	bytes := w.db.frameBytes(h.MaxFrame())
-	c.walBytes.Store(bytes)
-	limit := w.db.opts.CheckpointBytes
+	added := bytes - c.walBytes.Swap(bytes)
+	if added < 0 { // it has started again
+		added = bytes
+	}
+	c.commit.Add((added - c.commit.Load()) / 8)
+	limit := c.limit()
 	if bytes-w.db.frameBytes(copied) > limit/4 || bytes > limit {
 		c.wake()
 	}
+}
+
+// limit is the size of the WAL from which it is to start again.
+func (c *checkpointer) limit() int64 {
+	if n := c.db.opts.CheckpointBytes; n > 0 {
+		return n
+	}
+	return min(max(limitCommits*c.commit.Load(), limitMin), limitMax)
 }
 
 func (c *checkpointer) wake() {
@@ -113,7 +133,7 @@ func (c *checkpointer) pause(ctx context.Context, d time.Duration) {
 
 // round does step 1, and asks for step 2 when it is time.
 func (c *checkpointer) round(ctx context.Context) error {
-	limit := c.db.opts.CheckpointBytes
+	limit := c.limit()
 	if c.finishing.Load() {
 		return nil // the writer is about to do it, and must not find us at it
 	}

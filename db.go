@@ -318,7 +318,7 @@ func (db *DB) look(now time.Duration) bool {
 		db.trimmed = now
 		db.readers.trim(now)
 		db.writer.strangers.look(db)
-		if db.checkpointer.walBytes.Load() > db.opts.CheckpointBytes {
+		if db.checkpointer.walBytes.Load() > db.checkpointer.limit() {
 			db.checkpointer.wake() // it had to wait for a reader
 		}
 	}

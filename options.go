@@ -68,10 +68,8 @@ type Options struct {
 	// MaxWALBytes is how large the WAL may grow because of a snapshot that is
 	// still in use; 1 GiB. Above it the oldest snapshots expire.
 	MaxWALBytes int64
-	// CheckpointBytes is the size from which the WAL is started again; 16 MiB. A
-	// commit into a part of the WAL that was written before is twice as fast as
-	// one that makes the file grow; 64 MiB and more save checkpoints when most
-	// transactions touch pages of their own.
+	// CheckpointBytes is the size from which the WAL is started again. 0 has it
+	// chosen from the size of the commits: room for eight, between 4 and 64 MiB.
 	CheckpointBytes int64
 	// MaxClosure is how long a closure may hold the writer before it is logged
 	// with its place in the code; 1 s.
@@ -124,7 +122,7 @@ func (o *Options) withDefaults() (Options, error) {
 		{&out.CacheSize, 64 << 20, "CacheSize"},
 		{&out.ReaderCacheSize, 16 << 20, "ReaderCacheSize"},
 		{&out.MaxWALBytes, 1 << 30, "MaxWALBytes"},
-		{&out.CheckpointBytes, 16 << 20, "CheckpointBytes"},
+		{&out.CheckpointBytes, 0, "CheckpointBytes"},
 	} {
 		if *n.field == 0 {
 			*n.field = n.def
