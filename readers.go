@@ -53,8 +53,8 @@ type reader struct {
 	// Its user's:
 	handles []ReadTx // not used yet
 	ctx     context.Context
-	begun   bool  // the snapshot is as new as the View wants it
-	yielded int64 // the tick in which it last did
+	begun   bool // the snapshot is as new as the View wants it
+	uses    uint32
 }
 
 // A status is all that others may know of a reader, in one word, since an atomic
@@ -125,6 +125,9 @@ func (r *reader) use() bool {
 
 // patience is how long a View waits for a reader before one more is opened.
 const patience = time.Millisecond
+
+// yieldEvery is how many Views go by between two yields.
+const yieldEvery = 1024
 
 // readerIdle is after how long an idle reader beyond GOMAXPROCS is closed.
 const readerIdle = 10 * time.Second
@@ -251,15 +254,14 @@ func (p *readers) open() (*reader, error) {
 
 // give ends the use of a reader.
 //
-// Once a tick it yields. A goroutine that has called into C for 10 ms and never
+// Now and then it yields. A goroutine that has called into C for 10 ms and never
 // yielded has its processor taken away in the middle of a call by Go's monitor,
 // which then looks every 20 µs whether there is more to take: a tenth of what two
 // busy readers could do on two cores.
 func (p *readers) give(r *reader) {
 	epoch := p.epoch.Load()
-	now := p.db.clock.coarse.Load()
-	yield := now != r.yielded
-	r.yielded = now
+	r.uses++
+	yield := r.uses%yieldEvery == 0
 	if r.watch.end() || epoch&1 == 1 || !r.status().takenIn(epoch) {
 		r.conn.DropSnapshot() // also clears an interrupt: nothing runs any more
 	}
