@@ -26,17 +26,22 @@ type Result struct {
 type batch struct {
 	stmts   []Statement
 	results []Result
-	one     [1]Statement // the memory of stmts and results for Exec
-	oneRes  [1]Result
+}
+
+// single is the batch of Exec, with the memory of its one statement.
+type single struct {
+	batch
+	stmt   [1]Statement
+	result [1]Result
 }
 
 // Exec runs one statement as a transaction of its own; it joins the batch of its
 // neighbours as Update does, and costs less than an Update around it.
 func (db *DB) Exec(ctx context.Context, sql string, args ...any) (Result, error) {
-	b := &batch{}
-	b.one[0] = Statement{sql, args}
-	b.stmts, b.results = b.one[:], b.oneRes[:0]
-	if err := db.write(request{ctx: ctx, batch: b}); err != nil {
+	b := &single{}
+	b.stmt[0] = Statement{sql, args}
+	b.stmts, b.results = b.stmt[:], b.result[:0]
+	if err := db.write(request{ctx: ctx, batch: &b.batch}); err != nil {
 		return Result{}, err
 	}
 	return b.results[0], nil
@@ -49,7 +54,7 @@ func (db *DB) Batch(ctx context.Context, stmts ...Statement) ([]Result, error) {
 	if len(stmts) == 0 {
 		return nil, nil
 	}
-	b := &batch{stmts: stmts}
+	b := &batch{stmts: stmts, results: make([]Result, 0, len(stmts))}
 	if err := db.write(request{ctx: ctx, batch: b}); err != nil {
 		return nil, err
 	}
