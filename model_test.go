@@ -128,6 +128,10 @@ func (m *modelRun) judge() {
 		byTxn[o.txn] = o
 		m.judgeOutcome(o)
 	}
+	// A caller may have left while its commit was under way; this comes after it.
+	if err := m.db.Update(bg, func(*WriteTx) error { return nil }); err != nil {
+		m.problem("the last transaction: %v", err)
+	}
 	var journal []int
 	if err := m.db.View(bg, func(tx *ReadTx) (err error) {
 		journal, err = All[int](tx, "SELECT txn FROM journal ORDER BY seq")
