@@ -5,7 +5,9 @@ package sqlite
 // #cgo darwin LDFLAGS: -Wl,-undefined,dynamic_lookup
 // #include <stdlib.h>
 // #include "port.h"
-// static int config_memstatus_off(void) { return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
+// static int config(void) {
+//   return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) | sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, 2 << 20);
+// }
 import "C"
 
 import (
@@ -77,9 +79,11 @@ var setup sync.Once
 // initialize prepares the library for the first connection of the process.
 func initialize() (err error) {
 	setup.Do(func() {
-		// Memory statistics put a process-wide mutex around every malloc. The
-		// call fails when another user of the library was first; Version tells.
-		C.config_memstatus_off()
+		// Memory statistics put a process-wide mutex around every malloc. What a
+		// savepoint may have to take back goes to a temporary file at 64 KiB; one
+		// around many small transactions has more. The calls fail when another
+		// user of the library was first; Version tells.
+		C.config()
 	})
 	return checkVersion(int(C.sqlite3_libversion_number()))
 }

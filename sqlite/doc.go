@@ -85,7 +85,8 @@
 // (before 3.51.3, and 3.52) are refused when the first connection is opened.
 //
 // Before that, memory statistics are switched off for the process: they cost a
-// mutex on every allocation.
+// mutex on every allocation. And what a savepoint may have to take back stays in
+// memory up to 2 MiB, before it goes to a temporary file.
 //
 // # A plain go build
 //
