@@ -19,6 +19,8 @@ func openEngineDB(ctx context.Context, path string, durability Durability, reque
 	return engineDB{db}, err
 }
 
+func (e engineDB) table() dataset { return accounts }
+
 func (e engineDB) exec(ctx context.Context, sql string, args ...any) error {
 	_, err := e.db.Exec(ctx, sql, args...)
 	return err

@@ -31,13 +31,14 @@ func TestBenchLedgerFlags(t *testing.T) {
 	defaults := LedgerCmd{DB: "ledger.db", Accounts: 1_000_000, Callers: 1024, Duration: 10 * time.Second,
 		Mode: "savepoint", Durability: "full", Dist: "power"}
 	all := LedgerCmd{DB: "x.db", Accounts: 5, Callers: 6, Duration: 7 * time.Second, Burst: 8, Mode: "mixed",
-		Durability: "normal", Dist: "uniform", Peer: "mattn", NoCheck: true, JSON: "x.json"}
+		Durability: "normal", Dist: "uniform", Peer: "postgres", ExtraQuery: true, Net: 9 * time.Millisecond, Think: 10 * time.Millisecond,
+		DSN: "host=h", Pool: 11, Isolation: "serializable", NoCheck: true, JSON: "x.json"}
 	for _, test := range []struct {
 		args string
 		want LedgerCmd
 	}{
 		{"ledger", defaults},
-		{"ledger --db x.db --accounts 5 --callers 6 --duration 7s --burst 8 --mode mixed --durability normal --dist uniform --peer mattn --no-check --json x.json", all},
+		{"ledger --db x.db --accounts 5 --callers 6 --duration 7s --burst 8 --mode mixed --durability normal --dist uniform --peer postgres --extra-query --net 9ms --think 10ms --dsn host=h --pool 11 --isolation serializable --no-check --json x.json", all},
 	} {
 		cmd, _, err := parseBench(t, strings.Fields(test.args)...)
 		if err != nil {
@@ -80,7 +81,9 @@ func TestBenchRefusesFlags(t *testing.T) {
 		"ledger --mode quick":     "--mode must be one of",
 		"ledger --durability low": "--durability must be one of",
 		"ledger --dist zipf":      "--dist must be one of",
-		"ledger --peer postgres":  "--peer must be one of",
+		"ledger --peer oracle":    "--peer must be one of",
+		"ledger --isolation none": "--isolation must be one of",
+		"ledger --net far":        "--net",
 		"ledger --duration fast":  "--duration",
 		"reads --query scan":      "--query must be one of",
 		"reads --mode turbo":      "--mode must be one of",
