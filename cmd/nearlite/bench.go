@@ -11,8 +11,9 @@ import (
 
 // BenchCmd measures: nearlite bench WORKLOAD.
 type BenchCmd struct {
-	Ledger LedgerCmd `cmd:"" help:"Transfers between accounts: transactions a second, beside mattn/go-sqlite3."`
+	Ledger LedgerCmd `cmd:"" help:"Transfers between accounts: transactions a second, beside mattn/go-sqlite3 and PostgreSQL."`
 	Reads  ReadsCmd  `cmd:"" help:"Reads on one thread, two, four: queries a second, beside mattn/go-sqlite3."`
+	Blobs  BlobsCmd  `cmd:"" help:"Blobs in a database and in files: reads, overwrites, disk."`
 }
 
 // benchReport is what every workload's run comes to.
