@@ -16,6 +16,9 @@ const (
 	BlobSQL BlobAPI = "sql"
 	// BlobView is the same with the engine's own settings: readers map the file.
 	BlobView BlobAPI = "view"
+	// BlobStore is package blob: a name looked up, a checksum kept. Its objects
+	// are in a database of their own, DB.store, opened with the engine's settings.
+	BlobStore BlobAPI = "store"
 	// BlobHandle is a blob handle of package sqlite, moved from key to key.
 	BlobHandle BlobAPI = "blob"
 	// BlobMapped is a blob handle with the whole database mapped into memory.
@@ -23,7 +26,7 @@ const (
 )
 
 // BlobAPIs are all there are, in the order of a report.
-var BlobAPIs = []BlobAPI{BlobSQL, BlobView, BlobHandle, BlobMapped}
+var BlobAPIs = []BlobAPI{BlobSQL, BlobView, BlobStore, BlobHandle, BlobMapped}
 
 // BlobLayout is how the same blobs lie in files, one each.
 type BlobLayout string
@@ -51,7 +54,7 @@ const (
 // Blobs is a run of the measurements of "35% Faster Than The Filesystem": the
 // same blobs in a database and in files, read and overwritten in turns.
 type Blobs struct {
-	DB       string // path of the database; the files lie beside it, in DB.flat and DB.tree
+	DB       string // path of the database; beside it lie DB.store, DB.flat and DB.tree
 	Count    int    // how many blobs there are, and how many a round reads
 	Size     int    // of a blob on the average, in bytes
 	Variance int    // a blob is at most so much smaller or larger

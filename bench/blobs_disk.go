@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/nearlite/nearlite/sqlite"
 )
@@ -13,6 +14,7 @@ import (
 type BlobsDisk struct {
 	Content  int64                  `json:"content_bytes"` // the blobs themselves
 	Database int64                  `json:"database_bytes"`
+	Store    int64                  `json:"store_bytes,omitempty"` // the database of package blob, names and checksums included
 	Files    map[BlobLayout]int64   `json:"files_bytes"`
 	Less     map[BlobLayout]float64 `json:"database_less_percent"` // by how much the database takes less
 	ByPage   []PageUsage            `json:"by_page_size,omitempty"`
@@ -40,6 +42,11 @@ func (s *blobSet) disk(ctx context.Context) (d BlobsDisk, err error) {
 	d = BlobsDisk{Content: s.bytes(ascending(s.Count)), Files: map[BlobLayout]int64{}, Less: map[BlobLayout]float64{}}
 	if d.Database, err = diskUsage(s.DB); err != nil {
 		return d, err
+	}
+	if slices.Contains(s.APIs, BlobStore) {
+		if d.Store, err = diskUsage(s.storePath()); err != nil {
+			return d, err
+		}
 	}
 	for _, layout := range BlobLayouts {
 		if d.Files[layout], err = diskUsage(s.dir(layout)); err != nil {

@@ -1,5 +1,7 @@
 package bench
 
+import "slices"
+
 // Sync is when a write has to be on disk.
 type Sync string
 
@@ -65,14 +67,18 @@ func (b Blobs) article() []BlobsPlan {
 	few := tenth(b.Count)
 	fewest := tenth(few)
 	sql := []BlobAPI{BlobSQL}
+	engine := slices.DeleteFunc(slices.Clone(b.APIs), func(api BlobAPI) bool { return api == BlobHandle || api == BlobMapped })
+	if len(engine) == 0 {
+		engine = sql
+	}
 	return []BlobsPlan{
 		{Name: "reads", Chart: []int{1, 2, 3}, Sync: SyncNormal, APIs: b.APIs, Count: b.Count},
 		{Name: "reads, a transaction each", Sync: SyncNormal, MultiTrans: true, APIs: b.APIs, Count: b.Count},
 		{Name: "overwrites", Chart: []int{4}, Write: true, Sync: SyncNormal, APIs: b.APIs, Count: few},
 		{Name: "overwrites, no journal, no sync", Chart: []int{5}, Write: true, Sync: SyncOff, JournalOff: true, APIs: sql, Count: few},
-		{Name: "overwrites, on disk", Write: true, Sync: SyncFull, APIs: sql, Count: few},
-		{Name: "overwrites, a transaction each", Write: true, Sync: SyncNormal, MultiTrans: true, APIs: sql, Count: few},
-		{Name: "overwrites, a transaction each, on disk", Write: true, Sync: SyncFull, MultiTrans: true, APIs: sql, Count: fewest},
+		{Name: "overwrites, on disk", Write: true, Sync: SyncFull, APIs: engine, Count: few},
+		{Name: "overwrites, a transaction each", Write: true, Sync: SyncNormal, MultiTrans: true, APIs: engine, Count: few},
+		{Name: "overwrites, a transaction each, on disk", Write: true, Sync: SyncFull, MultiTrans: true, APIs: engine, Count: fewest},
 		{Name: "cold reads", Sync: SyncNormal, Cold: true, APIs: b.APIs, Count: few},
 	}
 }

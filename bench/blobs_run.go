@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -39,7 +40,11 @@ func (s *blobSet) measure(ctx context.Context, plan BlobsPlan) (part BlobsPart, 
 		}
 	}()
 	for _, api := range plan.APIs {
-		r.series = append(r.series, &BlobSeries{Store: string(api), place: blobDatabase})
+		series := &BlobSeries{Store: string(api), place: blobDatabase}
+		if api == BlobStore {
+			series.place = string(api)
+		}
+		r.series = append(r.series, series)
 	}
 	for _, layout := range BlobLayouts {
 		r.series = append(r.series, &BlobSeries{Store: string(layout), place: string(layout)})
@@ -90,7 +95,7 @@ func (r *blobRun) keys(round int) []int {
 // turn is one store's part of a round.
 func (r *blobRun) turn(ctx context.Context, series *BlobSeries, keys []int, first bool) (err error) {
 	if r.plan.Cold {
-		how, err := forget(r.DB, r.dir(Flat), r.dir(Tree))
+		how, err := r.forget()
 		if err != nil {
 			return fmt.Errorf("forget the files: %w", err)
 		}
@@ -122,13 +127,22 @@ func (r *blobRun) store(ctx context.Context, series *BlobSeries) (blobStore, err
 		return store, nil
 	}
 	switch api := BlobAPI(series.Store); {
-	case series.place != blobDatabase:
+	case slices.Contains(BlobLayouts, BlobLayout(series.Store)):
 		return r.openFiles(BlobLayout(series.Store), r.plan), nil
 	case api == BlobHandle || api == BlobMapped || r.plan.JournalOff:
 		return r.openHandle(api, r.plan)
 	default:
 		return r.openEngine(ctx, api, r.plan)
 	}
+}
+
+// forget makes the operating system forget all places that hold the blobs.
+func (r *blobRun) forget() (how string, err error) {
+	places := []string{r.DB, r.dir(Flat), r.dir(Tree)}
+	if slices.Contains(r.plan.APIs, BlobStore) {
+		places = append(places, r.storePath())
+	}
+	return forget(places...)
 }
 
 func (r *blobRun) timeReads(ctx context.Context, series *BlobSeries, store blobStore, keys []int, first bool) error {

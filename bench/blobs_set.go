@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/nearlite/nearlite"
 )
@@ -42,6 +43,11 @@ func (b Blobs) make(ctx context.Context) (*blobSet, error) {
 	source.Read(s.noise)
 	if err := s.fill(ctx); err != nil {
 		return nil, err
+	}
+	if slices.Contains(b.APIs, BlobStore) {
+		if err := s.fillStore(ctx); err != nil {
+			return nil, fmt.Errorf("fill the store: %w", err)
+		}
 	}
 	for _, layout := range BlobLayouts {
 		if err := s.export(ctx, layout); err != nil {
@@ -153,10 +159,8 @@ func (s *blobSet) look(ctx context.Context, db *nearlite.DB) (count, bytes, page
 }
 
 func (s *blobSet) insert(ctx context.Context, db *nearlite.DB) error {
-	step := max(1, 8<<20/s.Size)
-	for from := 0; from < s.Count; from += step {
-		to := min(from+step, s.Count)
-		err := db.Update(ctx, func(tx *nearlite.WriteTx) error {
+	return s.inSteps("loading blobs", func(from, to int) error {
+		return db.Update(ctx, func(tx *nearlite.WriteTx) error {
 			for key := from; key < to; key++ {
 				if _, err := tx.Exec(insertBlobSQL, key, s.content(blobDatabase, key, 0)); err != nil {
 					return err
@@ -164,12 +168,7 @@ func (s *blobSet) insert(ctx context.Context, db *nearlite.DB) error {
 			}
 			return nil
 		})
-		if err != nil {
-			return fmt.Errorf("load blobs %d to %d (delete the file): %w", from, to-1, err)
-		}
-		s.Progress.report("loading blobs", int64(to), int64(s.Count))
-	}
-	return nil
+	})
 }
 
 // dir returns the directory of a layout.

@@ -66,8 +66,11 @@ func (b Blobs) sweepAt(ctx context.Context, bytes int) (point SweepPoint, err er
 // remove deletes the database and the files.
 func (b Blobs) remove() error {
 	var errs []error
-	for _, suffix := range []string{"", "-wal", "-shm", "." + string(Flat), "." + string(Tree)} {
-		errs = append(errs, os.RemoveAll(b.DB+suffix))
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		errs = append(errs, os.RemoveAll(b.DB+suffix), os.RemoveAll(b.storePath()+suffix))
+	}
+	for _, layout := range BlobLayouts {
+		errs = append(errs, os.RemoveAll(b.dir(layout)))
 	}
 	return errors.Join(errs...)
 }

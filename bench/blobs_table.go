@@ -23,6 +23,9 @@ func (r *BlobsReport) WriteTable(w io.Writer) error {
 	}
 	t.row("disk", fmt.Sprintf("%s in the database, %s flat (%.1f %% less), %s as a tree (%.1f %% less), for %s of blobs", size(r.Disk.Database),
 		size(r.Disk.Files[Flat]), r.Disk.Less[Flat], size(r.Disk.Files[Tree]), r.Disk.Less[Tree], size(r.Disk.Content)))
+	if r.Disk.Store > 0 {
+		t.row("", fmt.Sprintf("%s in the store of package blob, names and checksums included (%.1f %% less than flat)", size(r.Disk.Store), less(float64(r.Disk.Store), float64(r.Disk.Files[Flat]))))
+	}
 	t.machine(r.Machine, r.SQLite)
 	return t.err
 }

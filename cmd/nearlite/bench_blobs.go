@@ -8,13 +8,13 @@ import (
 
 // BlobsCmd is nearlite bench blobs.
 type BlobsCmd struct {
-	DB       string   `name:"db" default:"blobs.db" placeholder:"PATH" help:"The database; made and filled if it is not there, and so are the files beside it, in PATH.flat and PATH.tree (default: ${default})."`
+	DB       string   `name:"db" default:"blobs.db" placeholder:"PATH" help:"The database; made and filled if it is not there, and so are its like beside it, PATH.store, PATH.flat and PATH.tree (default: ${default})."`
 	Count    int      `default:"100000" placeholder:"N" help:"How many blobs there are, and how many a round reads (default: ${default})."`
 	Size     int      `default:"10000" placeholder:"BYTES" help:"Their size on the average (default: ${default})."`
 	Variance int      `default:"2000" placeholder:"BYTES" help:"How much smaller or larger one is at most (default: ${default})."`
 	PageSize int      `placeholder:"BYTES" help:"Pages of a new database (default: the engine's)."`
 	Order    string   `enum:"random,asc,desc" default:"random" placeholder:"ORDER" help:"random, asc or desc (default: ${default})."`
-	API      []string `name:"api" enum:"sql,view,blob,mmap" default:"sql,view,blob,mmap" placeholder:"API" help:"Ways to a blob in the database: sql: View and Update, nothing mapped; view: the same as the engine sets itself up, mapped; blob: a blob handle; mmap: a blob handle on a mapped file (default: all)."`
+	API      []string `name:"api" enum:"sql,view,store,blob,mmap" default:"sql,view,store,blob,mmap" placeholder:"API" help:"Ways to a blob in the database: sql: View and Update, nothing mapped; view: the same as the engine sets itself up, mapped; store: package blob; blob: a blob handle; mmap: a blob handle on a mapped file (default: all)."`
 	Rounds   int      `default:"5" placeholder:"N" help:"Rounds that count, after one that does not (default: ${default})."`
 
 	Update     bool `help:"Overwrite a tenth of the blobs, too."`
