@@ -54,6 +54,10 @@ bench: build ## ten million accounts and point reads, measured; JSON in bin/benc
 	$(NEARLITE) bench ledger --db bin/bench/ledger.db --accounts 10000000 --callers 1024 --duration 30s --durability full --peer mattn-batched --json bin/bench/ledger-mattn-batched.json
 	$(NEARLITE) bench reads --db bin/bench/ledger.db --rows 10000000 --query point --threads 1,2 --seconds 10 --json bin/bench/reads.json
 
+bench-postgres: build ## the article's tables beside a throw-away PostgreSQL, installed if missing (15 minutes; less with BENCH_FLAGS="--duration 1s --burst 20000")
+	@mkdir -p bin/bench/article
+	scripts/with-postgres sh -c 'exec $(NEARLITE) bench article --db "$$NEARLITE_SCRATCH/article.db" --json bin/bench/article $(BENCH_FLAGS)'
+
 fmt: ## rewrite the Go files as gofmt wants them
 	@gofmt -l -w .
 

@@ -9,12 +9,12 @@ const (
 	// Power is the article's power law: 99.95 % of the picks fall on the first
 	// accounts, 0.05 % of them all.
 	Power Dist = "power"
-	// Article is the power law over a billion accounts, whatever there are: the
+	// Billion is the power law over a billion accounts, whatever there are: the
 	// ids drawn are folded into them. A table of a million has as many accounts
 	// that everybody wants as the article's then, and as few collisions. With
 	// Power it has a thousandth of them, on which transactions that hold row
 	// locks over a network wait for one another all the time.
-	Article Dist = "article"
+	Billion Dist = "billion"
 	// Uniform picks every account equally often, so that a batch touches as
 	// many pages as it has updates.
 	Uniform Dist = "uniform"
@@ -70,7 +70,7 @@ func newPicker(dist Dist, accounts int64, caller int) picker {
 		law:      newPowerLaw(accounts),
 		dist:     dist,
 	}
-	if dist == Article {
+	if dist == Billion {
 		p.law = newPowerLaw(articleAccounts)
 	}
 	return p
@@ -83,7 +83,7 @@ func (p *picker) next() int64 {
 		return int64(n % p.accounts)
 	}
 	id := p.law.id(float64(n>>11) / (1 << 53))
-	if p.dist == Article {
+	if p.dist == Billion {
 		return id % int64(p.accounts)
 	}
 	return id

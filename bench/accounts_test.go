@@ -65,9 +65,9 @@ func TestPowerLawMoments(t *testing.T) {
 	}
 }
 
-// The article's law on a small table has the article's collisions: of so many
+// The law of a billion on a small table has the article's collisions: of so many
 // picks, about as many fall on an account that was picked before.
-func TestArticleCollidesAsABillionDo(t *testing.T) {
+func TestBillionCollidesLikeABillion(t *testing.T) {
 	t.Parallel()
 	again := func(dist Dist, accounts int64) (n int) {
 		pick, seen := newPicker(dist, accounts, 5), map[int64]bool{}
@@ -83,12 +83,12 @@ func TestArticleCollidesAsABillionDo(t *testing.T) {
 		}
 		return n
 	}
-	billion, folded, plain := again(Power, 1_000_000_000), again(Article, 1_000_000), again(Power, 1_000_000)
+	billion, folded, plain := again(Power, 1_000_000_000), again(Billion, 1_000_000), again(Power, 1_000_000)
 	if d := folded - billion; d < -200 || d > 200 {
-		t.Errorf("%d picks of 10,000 fall on a billion accounts twice, %d on a million with the article's law", billion, folded)
+		t.Errorf("%d picks of 10,000 fall on a billion accounts twice, %d on a million with the law of a billion", billion, folded)
 	}
 	if plain < 9000 {
-		t.Errorf("%d picks of 10,000 fall on a million twice: the reason for the article's law is gone", plain)
+		t.Errorf("%d picks of 10,000 fall on a million twice: the reason for the other law is gone", plain)
 	}
 }
 

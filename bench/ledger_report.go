@@ -257,7 +257,7 @@ func lawName(d Dist) string {
 	switch d {
 	case Uniform:
 		return "equal chance"
-	case Article:
+	case Billion:
 		return "the power law of a billion"
 	default:
 		return "power law"

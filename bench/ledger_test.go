@@ -31,7 +31,7 @@ func tiny(t *testing.T) Ledger {
 func TestLedgerWithExtraQuery(t *testing.T) {
 	t.Parallel()
 	for _, l := range []Ledger{
-		{Mode: Single}, {Mode: Batch}, {Mode: Savepoint}, {Mode: Savepoint, Dist: Article},
+		{Mode: Single}, {Mode: Batch}, {Mode: Savepoint}, {Mode: Savepoint, Dist: Billion},
 		{Mode: Single, Peer: Mattn}, {Mode: Savepoint, Peer: MattnBatched},
 	} {
 		t.Run(fmt.Sprintf("%s/%s/%s", peerName(l.Peer), l.Mode, l.Dist), func(t *testing.T) {

@@ -27,7 +27,7 @@ func (l Ledger) validate() error {
 		l.validatePostgres(),
 		oneOf("mode", l.Mode, Single, Batch, Savepoint, Mixed),
 		oneOf("durability", l.Durability, Normal, Full),
-		oneOf("distribution", l.Dist, Power, Article, Uniform),
+		oneOf("distribution", l.Dist, Power, Billion, Uniform),
 		oneOf("peer", l.Peer, Nearlite, Mattn, MattnBatched, Postgres))
 }
 

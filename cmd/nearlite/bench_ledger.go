@@ -18,7 +18,7 @@ type LedgerCmd struct {
 	Burst      int           `placeholder:"N" help:"Start N requests at once instead, one each, and wait for all."`
 	Mode       string        `enum:"single,batch,savepoint,mixed" default:"savepoint" placeholder:"MODE" help:"single: every transfer commits alone; batch: those that wait commit together; savepoint: and each is a transaction of its own; mixed: and reads three accounts first (default: ${default})."`
 	Durability string        `enum:"normal,full" default:"full" placeholder:"LEVEL" help:"normal survives a killed process, full a power cut (default: ${default})."`
-	Dist       string        `enum:"power,article,uniform" default:"power" placeholder:"LAW" help:"How accounts are chosen: power law; article, the power law over a billion accounts folded into those there are, for as few collisions; or uniform (default: ${default})."`
+	Dist       string        `enum:"power,billion,uniform" default:"power" placeholder:"LAW" help:"How accounts are chosen: power law; billion, the power law over a billion accounts folded into those there are, for as few collisions; or uniform (default: ${default})."`
 	Peer       string        `enum:",mattn,mattn-batched,postgres" default:"" placeholder:"PEER" help:"Run on something else instead: mattn, which is database/sql and mattn/go-sqlite3 as people use them; mattn-batched, the same behind a batcher written by hand; postgres."`
 	ExtraQuery bool          `help:"A third update in every transaction, as in the article's last figure."`
 	Net        time.Duration `placeholder:"D" help:"A simulated round trip for every statement, BEGIN and COMMIT too: PostgreSQL pays it, an embedded database has no network (n/a)."`
