@@ -11,17 +11,20 @@ import (
 	"github.com/nearlite/nearlite"
 )
 
-var errIsDirectory = errors.New("it is a directory")
+var (
+	errIsDirectory = errors.New("it is a directory")
+	errNoDirectory = errors.New("it is not a directory")
+)
 
 // ReadDir returns what is in a directory, sorted by name.
 func (f FS) ReadDir(name string) (entries []fs.DirEntry, err error) {
 	err = f.view(name, func(tx *nearlite.ReadTx) error {
-		if entries, err = f.entries(tx, name); err != nil || len(entries) > 0 || name == "." {
+		if _, err := f.s.Stat(tx, name); err == nil {
+			return errNoDirectory
+		} else if err := f.directory(tx, name, err); err != nil {
 			return err
 		}
-		if _, err = f.s.Stat(tx, name); err == nil {
-			err = errors.New("it is not a directory")
-		}
+		entries, err = f.entries(tx, name)
 		return err
 	})
 	if err != nil {

@@ -43,7 +43,7 @@ func (s *Store) Append(q nearlite.Querier, dst []byte, name string) ([]byte, err
 
 // failedRead explains the error of a query for one object.
 func (s *Store) failedRead(op, name string, err error) error {
-	if errors.Is(err, nearlite.ErrNoRows) || s.absent(err, s.table) {
+	if err == ErrNotExist || errors.Is(err, nearlite.ErrNoRows) || s.absent(err, s.table) {
 		err = ErrNotExist
 		if bad := CheckName(name); bad != nil {
 			err = bad

@@ -32,6 +32,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
 	switch {
+	case name != "" && CheckName(name) != nil:
+		http.NotFound(w, r)
+		return
 	case strings.HasSuffix(r.URL.Path, "/index.html"): // it has a shorter address
 		h.files.ServeHTTP(w, r)
 		return
