@@ -32,7 +32,7 @@ func (s *blobSet) measureLimit() (limit BlobsLimit, err error) {
 	buf := make([]byte, min(s.Size, len(mapped)))
 	room := len(mapped) - len(buf) + 1
 	fd, to := file.Fd(), uintptr(unsafe.Pointer(unsafe.SliceData(buf)))
-	times := max(1000, min(50_000, 1<<30/s.Size))
+	times := max(1000, min(20_000, 1<<28/s.Size))
 	limit.Call = micros(each(times, func(*rand.Rand) { unix.RawSyscall(unix.SYS_GETPPID, 0, 0, 0) }))
 	limit.Read = micros(each(times, func(random *rand.Rand) {
 		unix.RawSyscall6(unix.SYS_PREAD64, fd, to, uintptr(len(buf)), uintptr(random.IntN(room)), 0, 0)
@@ -44,16 +44,19 @@ func (s *blobSet) measureLimit() (limit BlobsLimit, err error) {
 	return limit, nil
 }
 
-// each returns what one of many calls takes, when as many before them have
-// filled the caches.
+// each returns what one of many calls takes, at the best of several tries over
+// the same places, when the first has filled the caches.
 func each(times int, fn func(random *rand.Rand)) time.Duration {
-	random := rand.New(rand.NewPCG(1, 2))
-	for range times {
-		fn(random)
+	best := time.Duration(1<<63 - 1)
+	for try := range 5 {
+		random := rand.New(rand.NewPCG(1, 2))
+		began := time.Now()
+		for range times {
+			fn(random)
+		}
+		if try > 0 {
+			best = min(best, time.Since(began))
+		}
 	}
-	began := time.Now()
-	for range times {
-		fn(random)
-	}
-	return time.Since(began) / time.Duration(times)
+	return best / time.Duration(times)
 }
