@@ -72,6 +72,8 @@ type Blobs struct {
 	Sweep      bool // find the size at which files become faster, too
 
 	Progress Progress // told about the steps of a run; nil = nobody
+
+	sparing bool // forget the run's own files only, which leaves other programs' caches alone
 }
 
 func (b Blobs) validate() error {

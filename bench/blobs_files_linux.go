@@ -114,10 +114,10 @@ func syncFileSystem(path string) error {
 }
 
 // forget makes the operating system forget the content of files: all it knows
-// of any file if this process may ask for that, else the pages of these. It
-// returns which.
-func forget(paths ...string) (how string, err error) {
-	if os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0o200) == nil {
+// of any file if this process may ask for that and is not to spare the others,
+// else the pages of these. It returns which.
+func forget(sparing bool, paths ...string) (how string, err error) {
+	if !sparing && os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0o200) == nil {
 		return "drop_caches", nil
 	}
 	for _, path := range paths {

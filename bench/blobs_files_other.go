@@ -59,7 +59,7 @@ func diskUsage(path string) (total int64, err error) {
 // syncFileSystem does nothing: there is no call for it here.
 func syncFileSystem(string) error { return nil }
 
-func forget(...string) (how string, err error) {
+func forget(bool, ...string) (how string, err error) {
 	return "", errors.New("this system has no way to forget files: cold caches are measured on Linux")
 }
 

@@ -142,7 +142,7 @@ func (r *blobRun) forget() (how string, err error) {
 	if slices.Contains(r.plan.APIs, BlobStore) {
 		places = append(places, r.storePath())
 	}
-	return forget(places...)
+	return forget(r.sparing, places...)
 }
 
 func (r *blobRun) timeReads(ctx context.Context, series *BlobSeries, store blobStore, keys []int, first bool) error {

@@ -56,7 +56,7 @@ func articleNotes(r *bench.ArticleReport) []Note {
 		server = "; PostgreSQL " + r.Postgres.Settings["server_version"]
 	}
 	return []Note{
-		{"Machine", machine(r.Machine, r.SQLite) + clean(server)},
+		{"Machine", machines([]on{{r.Machine, r.SQLite}}) + clean(server)},
 		{"Settings", clean(fmt.Sprintf("%s accounts drawn by %s, up to %s callers for %s", grouped(float64(s.Accounts)), law(s.Dist), grouped(float64(s.Callers)), seconds(s.Seconds)))},
 		{"Spread", fmt.Sprintf("%d rounds, the columns in turns; a bar is the median, the line through its end goes from the slowest to the fastest.", s.Rounds)},
 		{"Limit", "Back of the envelope: who waits for a round trip or for thinking inside a transaction does at most as many transactions a second as he has connections, or writers, divided by that wait."},

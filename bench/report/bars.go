@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -12,7 +13,11 @@ type bars struct {
 	groups      []barGroup
 	unit        func(float64) string
 	even        string // what it means to end at one, "" for nothing
+	legend      []entry
 }
+
+// entry says what a color means.
+type entry struct{ class, text string }
 
 type barGroup struct {
 	title string
@@ -21,13 +26,28 @@ type barGroup struct {
 
 type bar struct {
 	label     string
+	name      string // in words, if the label does not say all
+	half      int    // 1 and 2: the upper and the lower of a pair
 	class     string // whose it is
 	value     float64
 	low, high float64 // spread; zero: none known
 }
 
+// full names a bar where there is no plot around it.
+func (b bar) full() string { return cmp.Or(b.name, b.label) }
+
+// row returns how high the bar is, and its row.
+func (b bar) row() (height, row float64) {
+	switch b.half {
+	case 1:
+		return 13, 15
+	case 2:
+		return 13, 24
+	}
+	return 18, barRow
+}
+
 const (
-	barHeight   = 18
 	barRow      = 26
 	groupHeight = 30
 	plotTop     = 14
@@ -37,29 +57,50 @@ const (
 func (b bars) plot() *Plot {
 	p := &Plot{Name: b.name, Title: b.title, Desc: b.words(), Width: plotWidth}
 	left := b.left()
-	height := float64(plotTop)
+	top := b.drawLegend(p)
+	height := top
 	for _, g := range b.groups {
-		height += b.groupHeight(g) + barRow*float64(len(g.bars))
+		height += b.groupHeight(g)
+		for _, bar := range g.bars {
+			_, row := bar.row()
+			height += row
+		}
 	}
 	p.Height = int(height) + axisHeight
 	x, ticks := linear(b.largest(), left, plotWidth-92)
-	b.drawAxis(p, x, ticks, height)
-	y := float64(plotTop)
+	b.drawAxis(p, x, ticks, top, height)
+	if b.even != "" {
+		p.line("even", x.of(1), top, x.of(1), height+6)
+		p.text("even-label", "middle", x.of(1), height+38, b.even)
+	}
+	y := top
 	for _, g := range b.groups {
 		if g.title != "" {
 			p.text("group", "start", 0, y+groupHeight-10, short(g.title, 100))
 		}
 		y += b.groupHeight(g)
 		for _, bar := range g.bars {
-			b.drawBar(p, x, bar, left, y+barRow/2)
-			y += barRow
+			height, row := bar.row()
+			b.drawBar(p, x, bar, left, y, height)
+			y += row
 		}
 	}
-	if b.even != "" {
-		p.line("even", x.of(1), plotTop, x.of(1), height+6)
-		p.text("even-label", "middle", x.of(1), height+40, b.even)
-	}
 	return p
+}
+
+// drawLegend says what the colors mean, if it has to be said, and returns where
+// the plot begins.
+func (b bars) drawLegend(p *Plot) (top float64) {
+	x := 0.0
+	for _, e := range b.legend {
+		p.rect(e.class, x, 4, 13, 13, "")
+		p.text("label", "start", x+19, 10.5+labelDrop, e.text)
+		x += 19 + float64(len(e.text))*labelWidth + 24
+	}
+	if len(b.legend) == 0 {
+		return plotTop
+	}
+	return plotTop + 18
 }
 
 func (b bars) groupHeight(g barGroup) float64 {
@@ -93,29 +134,28 @@ func (b bars) largest() float64 {
 	return largest
 }
 
-func (b bars) drawAxis(p *Plot, x scale, ticks []float64, bottom float64) {
+func (b bars) drawAxis(p *Plot, x scale, ticks []float64, top, bottom float64) {
 	for _, tick := range ticks {
-		p.line("grid", x.of(tick), plotTop, x.of(tick), bottom)
-		if b.even == "" || tick != 1 {
-			p.text("tick", "middle", x.of(tick), bottom+18, b.unit(tick))
-		}
-	}
-	if b.even != "" {
-		p.text("tick", "middle", x.of(1), bottom+22, "1")
+		p.line("grid", x.of(tick), top, x.of(tick), bottom)
+		p.text("tick", "middle", x.of(tick), bottom+18, b.unit(tick))
 	}
 	p.text("axis", "end", plotWidth, bottom+38, b.axis)
 }
 
-func (b bars) drawBar(p *Plot, x scale, bar bar, left, y float64) {
-	text := b.unit(bar.value)
-	p.text("label", "end", left-8, y+labelDrop, short(bar.label, 44))
-	p.rect(bar.class, left, y-barHeight/2, x.of(bar.value)-left, barHeight, bar.label+": "+b.spread(bar))
+func (b bars) drawBar(p *Plot, x scale, bar bar, left, top, height float64) {
+	y := top + height/2 + 2
+	label := y
+	if bar.half == 1 {
+		label = top + 17 // beside both
+	}
+	p.text("label", "end", left-8, label+labelDrop, short(bar.label, 44))
+	p.rect(bar.class, left, y-height/2, x.of(bar.value)-left, height, bar.full()+": "+b.spread(bar))
 	end := x.of(bar.value)
 	if bar.low > 0 {
 		p.whisker(x.of(bar.low), x.of(bar.high), y)
 		end = max(end, x.of(bar.high))
 	}
-	p.text("value", "start", end+7, y+labelDrop, text)
+	p.text("value", "start", end+7, y+labelDrop, b.unit(bar.value))
 }
 
 func (b bars) spread(bar bar) string {
@@ -137,7 +177,7 @@ func (b bars) words() string {
 			if i > 0 {
 				w.WriteString(",")
 			}
-			fmt.Fprintf(&w, " %s %s", bar.label, b.spread(bar))
+			fmt.Fprintf(&w, " %s %s", bar.full(), b.spread(bar))
 		}
 		w.WriteString(".")
 	}
@@ -149,7 +189,7 @@ func (b bars) table() *Table {
 	t := &Table{Head: []string{"", b.axis, "lowest", "highest"}}
 	for _, g := range b.groups {
 		for _, bar := range g.bars {
-			label := bar.label
+			label := bar.full()
 			if g.title != "" {
 				label = g.title + ": " + label
 			}

@@ -165,27 +165,30 @@ func ledgerFigures(runs []*ledgerRun, suffix string) []Figure {
 	}
 }
 
-// ledgerMessage compares the fastest way of Nearlite with the fastest of anybody
-// else, under the same conditions.
+// ledgerMessage compares the fastest way of Nearlite with the fastest of each
+// peer under the same conditions.
 func ledgerMessage(order []string, groups map[string][]*ledgerRun) string {
 	for _, key := range order {
-		var ours, theirs *ledgerRun // sorted: the fastest come first
+		fastest := map[bench.Peer]*ledgerRun{} // they are sorted: the first is the fastest
+		var found []bench.Peer
 		for _, r := range groups[key] {
-			if r.Settings.Peer == bench.Nearlite {
-				ours = cmp.Or(ours, r)
-			} else {
-				theirs = cmp.Or(theirs, r)
+			if p := r.Settings.Peer; fastest[p] == nil {
+				fastest[p] = r
+				found = append(found, p)
 			}
 		}
-		if ours == nil || theirs == nil {
+		ours := fastest[bench.Nearlite]
+		if ours == nil || len(found) < 2 {
 			continue
 		}
-		name, _ := system(theirs.Settings.Peer)
-		if ratio := median(ours.tps) / median(theirs.tps); ratio >= 1 {
-			return fmt.Sprintf("Nearlite: %s the transactions of %s, %s", times(ratio), name, key)
-		} else {
-			return fmt.Sprintf("%s: %s the transactions of Nearlite, %s", name, times(1/ratio), key)
+		var words []string
+		for _, p := range found {
+			if p != bench.Nearlite {
+				name, _ := system(p)
+				words = append(words, times(median(ours.tps)/median(fastest[p].tps))+" "+name)
+			}
 		}
+		return fmt.Sprintf("Nearlite: %s transactions a second, %s; %s", brief(median(ours.tps)), list(words), key)
 	}
 	best := groups[order[0]][0]
 	return fmt.Sprintf("%s: %s transactions a second, %s", best.label(), brief(median(best.tps)), order[0])
@@ -197,12 +200,12 @@ func ledgerLatency(rows []distribution) string {
 }
 
 func ledgerNotes(runs []*ledgerRun) []Note {
-	var machines []string
+	var all []on
 	for _, r := range runs {
-		machines = append(machines, machine(r.Machine, r.SQLite))
+		all = append(all, on{r.Machine, r.SQLite})
 	}
 	return []Note{
-		{"Machine", strings.Join(same(machines), " · ")},
+		{"Machine", machines(all)},
 		{"Settings", demand(runs[0].Settings) + ". The clock stops after a checkpoint."},
 		{"Spread", runsSpread(runs)},
 		{"Limit", ledgerLimit(runs)},
@@ -218,21 +221,26 @@ func runsSpread(runs []*ledgerRun) string {
 			widest = max(widest, high/low-1)
 		}
 	}
-	if fewest < 2 && widest == 0 {
+	switch {
+	case fewest < 2 && widest == 0:
 		return "One run each: no spread is known. Give the files of several runs to see it."
+	case fewest < 2:
+		return fmt.Sprintf("Some ran once. Of several runs a bar is the median, the line through its end goes from the slowest to the fastest, %.0f %% apart at most.", widest*100)
 	}
 	return fmt.Sprintf("At least %d runs each; a bar is the median, the line through its end goes from the slowest to the fastest, %.0f %% apart at most.", fewest, widest*100)
 }
 
 // ledgerLimit is what the processors' time, and the disk's, would allow.
 func ledgerLimit(runs []*ledgerRun) string {
-	i := slices.IndexFunc(runs, func(r *ledgerRun) bool {
-		return r.Settings.Peer == bench.Nearlite && r.CPUSeconds > 0 && r.Transfers > 0
-	})
-	if i < 0 {
+	var r *ledgerRun
+	for _, run := range runs {
+		if run.Settings.Peer == bench.Nearlite && run.CPUSeconds > 0 && run.Transfers > 0 && (r == nil || run.TPS > r.TPS) {
+			r = run
+		}
+	}
+	if r == nil {
 		return "Not known: no run of Nearlite says how much processor time it used."
 	}
-	r := runs[i]
 	each := r.CPUSeconds / float64(r.Transfers)
 	cores := float64(max(r.Machine.Cores, 1))
 	text := fmt.Sprintf("Back of the envelope, %s: callers and database used %s of processor time a transaction, so %g processors without a moment's rest would do %s a second; %s were measured.",

@@ -47,10 +47,12 @@ func (l lines) plot() *Plot {
 	p.text("axis", "end", right, linesHeight-4, l.xAxis)
 	if l.even != "" {
 		p.line("even", linesLeft, y.of(1), right, y.of(1))
-		p.text("even-label", "start", linesLeft+6, y.of(1)-5, l.even)
 	}
 	for _, c := range l.curves {
 		l.drawCurve(p, c, x, y)
+	}
+	if l.even != "" {
+		p.text("even-label", "end", right-4, y.of(1)-6, l.even)
 	}
 	l.drawLabels(p, x, y)
 	return p

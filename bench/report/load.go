@@ -173,6 +173,7 @@ type IncompleteError struct {
 	Missing  []string // names as in the JSON
 }
 
+// Error says what is missing, why that may be, and what to do.
 func (e *IncompleteError) Error() string {
 	return fmt.Sprintf("a report of %s without usable %s: made by an older nearlite, or changed by hand; measure again with nearlite bench %s --json",
 		e.Workload, list(e.Missing), e.Workload)

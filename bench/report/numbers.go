@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nearlite/nearlite/bench"
@@ -43,7 +44,12 @@ func significant(f float64) string {
 }
 
 // times writes a ratio.
-func times(f float64) string { return significant(f) + "×" }
+func times(f float64) string {
+	if f < 10 {
+		return strconv.FormatFloat(f, 'f', 2, 64) + "×"
+	}
+	return significant(f) + "×"
+}
 
 // micros writes microseconds in the unit that suits them.
 func micros(us float64) string {
@@ -89,7 +95,28 @@ func spread(values []float64) (low, high float64) {
 	return slices.Min(values), slices.Max(values)
 }
 
-// machine describes what the figures were measured on, as far as the file says.
+// machines describes what the figures were measured on, each machine once.
+func machines(all []on) string {
+	var machines, loads []string
+	for _, a := range all {
+		machines = append(machines, machine(a.Machine, a.Library))
+		load, _, _ := strings.Cut(a.Load, " ")
+		loads = append(loads, load)
+	}
+	loads = slices.DeleteFunc(same(loads), func(load string) bool { return load == "" })
+	text := strings.Join(same(machines), " · ")
+	if len(loads) > 0 {
+		text += "; load average when it was over: " + clean(list(loads))
+	}
+	return text
+}
+
+// on is what one file says it was measured on.
+type on struct {
+	bench.Machine
+	bench.Library
+}
+
 func machine(m bench.Machine, l bench.Library) string {
 	cores := fmt.Sprintf("%d × %s", m.Cores, cmp.Or(m.CPU, m.Arch))
 	if m.CgroupCPUs > 0 {
@@ -98,8 +125,7 @@ func machine(m bench.Machine, l bench.Library) string {
 	if m.Memory > 0 {
 		cores += ", " + bytes(float64(m.Memory)) + " of memory"
 	}
-	return clean(fmt.Sprintf("%s; %s; %s %s; SQLite %s, %s; load %s at the end", cores, cmp.Or(m.FileSystem, "file system unknown"),
-		m.OS, m.Kernel, l.Version, m.Go, cmp.Or(m.Load, "unknown")))
+	return clean(fmt.Sprintf("%s; %s; %s %s; SQLite %s, %s", cores, cmp.Or(m.FileSystem, "file system unknown"), m.OS, m.Kernel, l.Version, m.Go))
 }
 
 // same returns the values without repetitions, in their order.
@@ -111,4 +137,11 @@ func same[T comparable](values []T) []T {
 		}
 	}
 	return out
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

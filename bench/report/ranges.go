@@ -20,7 +20,7 @@ type distribution struct {
 
 func (r ranges) plot() *Plot {
 	p := &Plot{Name: r.name, Title: r.title, Desc: r.words(), Width: plotWidth}
-	left := bars{groups: []barGroup{{bars: r.labels()}}}.left()
+	left := bars{groups: []barGroup{{bars: r.labels()}}}.left() // as wide as in a plot of bars
 	bottom := plotTop + 14 + barRow*float64(len(r.rows))
 	p.Height = int(bottom) + axisHeight
 	smallest, largest := r.bounds()
@@ -29,13 +29,21 @@ func (r ranges) plot() *Plot {
 		p.line("grid", x.of(tick), plotTop, x.of(tick), bottom)
 		p.text("tick", "middle", x.of(tick), bottom+18, micros(tick))
 	}
-	p.text("axis", "end", plotWidth, bottom+38, "waited for one request: ● median, ◆ 99 %, │ the longest")
+	p.text("axis", "end", plotWidth, bottom+38, r.axis())
 	y := float64(plotTop) + 14
 	for _, row := range r.rows {
 		r.drawRow(p, x, row, left, y+barRow/2)
 		y += barRow
 	}
 	return p
+}
+
+func (r ranges) axis() string {
+	axis := "waited for one request: ● median, ◆ 99 %"
+	if r.rows[0].max > 0 {
+		axis += ", │ the longest"
+	}
+	return axis
 }
 
 func (r ranges) labels() (all []bar) {

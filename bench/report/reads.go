@@ -56,6 +56,17 @@ func readMode(m bench.ReadMode) (name, class string) {
 	return clean(string(m)), "peer-d"
 }
 
+// rank puts Nearlite before the others.
+func rank(m bench.ReadMode) int {
+	switch m {
+	case bench.Ours:
+		return 0
+	case bench.Stock:
+		return 1
+	}
+	return 2
+}
+
 var queries = map[bench.ReadQuery]string{
 	bench.Perftest:  "ten random rows by an index",
 	bench.Point:     "one account by its key",
@@ -63,6 +74,7 @@ var queries = map[bench.ReadQuery]string{
 }
 
 func readFigures(runs []*readRun, suffix string) []Figure {
+	slices.SortStableFunc(runs, func(a, b *readRun) int { return cmp.Compare(rank(a.Settings.Mode), rank(b.Settings.Mode)) })
 	what := cmp.Or(queries[runs[0].Settings.Query], clean(string(runs[0].Settings.Query)))
 	total := lines{name: "reads" + suffix, xAxis: "threads", yAxis: "queries a second", xName: brief, yName: brief}
 	each := lines{name: "reads-per-thread" + suffix, xAxis: "threads", yAxis: "queries a second and thread", xName: brief, yName: brief}
@@ -77,7 +89,7 @@ func readFigures(runs []*readRun, suffix string) []Figure {
 	if ideal, ok := idealOf(total.curves); ok {
 		total.curves = append(total.curves, ideal)
 	}
-	total.title, each.title = readMessage(total.curves, what), perThreadMessage(each.curves[0], what)
+	total.title, each.title = readMessage(total.curves, what), perThreadMessage(each.curves[0], runs[0].Machine.Cores)
 	notes := readNotes(runs)
 	figures := []Figure{
 		{Plot: total.plot(), Table: total.table(), Notes: notes},
@@ -122,7 +134,7 @@ func (r *readRun) threads() []int {
 func (r *readRun) latency(name, class string) (rows []distribution) {
 	for _, n := range r.threads() {
 		if f := r.by[n][0]; good(f.P50) && good(f.P99) {
-			rows = append(rows, distribution{label: fmt.Sprintf("%s, %d", name, n), class: class, p50: f.P50, p99: f.P99})
+			rows = append(rows, distribution{label: name + ", " + plural(n, "thread"), class: class, p50: f.P50, p99: f.P99})
 		}
 	}
 	return rows
@@ -159,21 +171,29 @@ func readMessage(curves []curve, what string) string {
 	return text
 }
 
-func perThreadMessage(c curve, what string) string {
-	first, last := c.points[0], c.points[len(c.points)-1]
-	if len(c.points) == 1 {
-		return fmt.Sprintf("For each thread: %s a second", brief(first.y))
+// perThreadMessage says what is left of one thread's speed when every processor
+// has one: with more than that they only take turns.
+func perThreadMessage(c curve, cores int) string {
+	first, last := c.points[0], c.points[0]
+	for _, p := range c.points {
+		if cores == 0 || p.x <= float64(cores) {
+			last = p
+		}
+	}
+	if last == first {
+		return fmt.Sprintf("%s, each thread: %s a second", c.label, brief(first.y))
 	}
 	return fmt.Sprintf("With %s threads each keeps %.0f %% of what %s does", brief(last.x), 100*last.y/first.y,
 		map[bool]string{true: "one alone", false: "each of " + brief(first.x)}[first.x == 1])
 }
 
 func readNotes(runs []*readRun) []Note {
-	var machines, settings []string
+	var all []on
+	var settings []string
 	fewest := 0
 	for _, r := range runs {
 		s := r.Settings
-		machines = append(machines, machine(r.Machine, r.SQLite))
+		all = append(all, on{r.Machine, r.SQLite})
 		warm := "read into memory first"
 		if !r.Warmed {
 			warm = "too large to be read into memory first"
@@ -191,7 +211,7 @@ func readNotes(runs []*readRun) []Note {
 		spread = "One run; the line through a point goes from its slowest second to its fastest. The article quotes the fastest, these points are means."
 	}
 	return []Note{
-		{"Machine", strings.Join(same(machines), " · ")},
+		{"Machine", machines(all)},
 		{"Settings", strings.Join(same(settings), " · ")},
 		{"Spread", spread},
 		{"Limit", readLimit(runs[0])},

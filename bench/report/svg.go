@@ -102,7 +102,7 @@ func (s scale) of(v float64) float64 {
 // and where to put its ticks.
 func linear(largest, at, end float64) (scale, []float64) {
 	step := math.Pow(10, math.Floor(math.Log10(largest)))
-	for _, finer := range []float64{0.2, 0.25, 0.5} {
+	for _, finer := range []float64{0.1, 0.2, 0.25, 0.5, 1, 2} {
 		if largest/(step*finer) <= 6 {
 			step *= finer
 			break
