@@ -47,13 +47,13 @@ func (a Article) plan() []articleTable {
 	// The article's bursts too are the smaller the longer a transaction takes.
 	server, slow := max(a.Burst/10, 1), max(a.Burst/200, 1)
 	burst := articleTable{
-		title: fmt.Sprintf("Burst: %s requests at once, %s for PostgreSQL, %s where a transaction waits",
+		title: fmt.Sprintf("Burst: %s requests at once, %s where each commits alone, %s where a transaction waits",
 			grouped(int64(a.Burst)), grouped(int64(server)), grouped(int64(slow))),
 		rows: a.rows(func(l Ledger) Ledger {
 			switch {
 			case l.waits():
 				l.Burst = slow
-			case l.Peer == Postgres:
+			case l.Peer == Postgres, l.Mode == Single:
 				l.Burst = server
 			default:
 				l.Burst = a.Burst

@@ -97,7 +97,7 @@ func TestArticleWithoutPostgres(t *testing.T) {
 	if err := report.WriteTable(&text); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Closed loop: 16 callers, 2 where a transaction waits", "Burst: 400 requests at once, 40 for PostgreSQL, 2 where", "not there", "n/a", "PostgreSQL, 64"} {
+	for _, want := range []string{"Closed loop: 16 callers, 2 where a transaction waits", "Burst: 400 requests at once, 40 where each commits alone, 2 where", "not there", "n/a", "PostgreSQL, 64"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("the tables do not say %q:\n%s", want, &text)
 		}

@@ -3,9 +3,11 @@ package bench
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // postgres is the ledger on a PostgreSQL server. Each statement is a round trip,
@@ -78,7 +80,7 @@ func (c *postgresCaller) lookUp(ctx context.Context) error {
 	for range lookups {
 		id := c.pick.next()
 		err := c.postgres.retries.run(c.postgres.running, func() error {
-			conn, err := c.postgres.pool.Acquire(ctx)
+			conn, err := c.postgres.acquire(ctx)
 			if err != nil {
 				return err
 			}
@@ -94,11 +96,25 @@ func (c *postgresCaller) lookUp(ctx context.Context) error {
 	return nil
 }
 
+// acquire waits for a connection. When it has come and the run is over it is of
+// no use: thousands may be waiting behind this one.
+func (p *postgres) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	conn, err := p.pool.Acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("wait for a connection: %w", err)
+	}
+	if p.running.Err() != nil {
+		conn.Release()
+		return nil, context.Cause(p.running)
+	}
+	return conn, nil
+}
+
 // interactive is the article's transaction: the application has the answer to
 // each statement before it sends the next, and a connection for all of them.
 func (c *postgresCaller) interactive(ctx context.Context) (err error) {
 	p := c.postgres
-	conn, err := p.pool.Acquire(ctx)
+	conn, err := p.acquire(ctx)
 	if err != nil {
 		return err
 	}
@@ -126,7 +142,7 @@ func (c *postgresCaller) interactive(ctx context.Context) (err error) {
 // and one round trip to the network, and no code runs between them.
 func (c *postgresCaller) together(ctx context.Context) error {
 	p := c.postgres
-	conn, err := p.pool.Acquire(ctx)
+	conn, err := p.acquire(ctx)
 	if err != nil {
 		return err
 	}

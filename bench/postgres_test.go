@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -165,6 +166,22 @@ func TestLedgerOnPostgresFindsItsAccounts(t *testing.T) {
 	l.Accounts = 77
 	if _, err := l.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "it has 20000 accounts, not 77") {
 		t.Errorf("another number of accounts: %v", err)
+	}
+}
+
+// A burst that is interrupted does not first finish what still waits for a
+// connection: a hundred seconds of thinking here.
+func TestLedgerOnPostgresEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	l := postgresLedger(t)
+	l.Burst, l.Think, l.Pool = 10_000, 10*time.Millisecond, 1
+	began := time.Now()
+	time.AfterFunc(500*time.Millisecond, cancel)
+	if _, err := l.Run(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want the context's", err)
+	}
+	if took := time.Since(began); took > 50*time.Second {
+		t.Errorf("it took %s to end", took)
 	}
 }
 

@@ -18,7 +18,7 @@ type ArticleCmd struct {
 	Dist     string        `enum:"power,billion,uniform" default:"billion" placeholder:"LAW" help:"How accounts are chosen: power law; billion, the power law over the article's billion folded into those there are, for as few collisions; or uniform (default: ${default})."`
 	Callers  int           `default:"1024" placeholder:"N" help:"How many ask at once, an eighth where a transaction waits (default: ${default})."`
 	Duration time.Duration `default:"5s" placeholder:"D" help:"How long each run of the closed loop takes (default: ${default})."`
-	Burst    int           `default:"200000" placeholder:"N" help:"Requests at once in a burst: a tenth for PostgreSQL, a two-hundredth where a transaction waits; 0: no bursts (default: ${default})."`
+	Burst    int           `default:"200000" placeholder:"N" help:"Requests at once in a burst: a tenth where each commits alone, a two-hundredth where a transaction waits; 0: no bursts (default: ${default})."`
 	Rounds   int           `default:"1" placeholder:"N" help:"Run everything N times and print the medians, with the least and the most (default: ${default})."`
 	NoCheck  bool          `help:"Do not add up all balances before and after each run."`
 	JSON     string        `name:"json" placeholder:"DIR" help:"Record every run and the tables in DIR, a file each."`
