@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
+	"slices"
 
 	"github.com/nearlite/nearlite/bench"
 )
@@ -78,6 +78,7 @@ func decodeLedger(text []byte) (*Report, error) {
 		"tps":               good(r.TPS),
 		"p50_us":            good(r.P50),
 		"p99_us":            good(r.P99),
+		"max_us":            known(r.Max),
 		"settings.mode":     r.Settings.Mode != "",
 		"settings.accounts": r.Settings.Accounts > 0,
 	})
@@ -88,15 +89,16 @@ func decodeArticle(text []byte) (*Report, error) {
 	if err := unmarshal(text, "article", r); err != nil {
 		return nil, err
 	}
-	whole := false
+	whole, sane := false, true
 	for _, t := range r.Tables {
 		for _, row := range t.Rows {
 			for _, cell := range row.Cells {
 				whole = whole || good(cell.TPS)
+				sane = sane && known(cell.TPS) && known(cell.Least) && known(cell.Most)
 			}
 		}
 	}
-	return &Report{Article: r}, needs("article", map[string]bool{"columns": len(r.Columns) > 0, "tables": whole})
+	return &Report{Article: r}, needs("article", map[string]bool{"columns": len(r.Columns) > 0, "tables": whole && sane})
 }
 
 func decodeReads(text []byte) (*Report, error) {
@@ -106,7 +108,7 @@ func decodeReads(text []byte) (*Report, error) {
 	}
 	whole := len(r.Threads) > 0
 	for _, f := range r.Threads {
-		whole = whole && f.N > 0 && good(f.Mean) && good(f.Best) && f.P50 >= 0 && f.P99 >= 0
+		whole = whole && f.N > 0 && good(f.Mean) && good(f.Best) && known(f.P50) && known(f.P99) && !slices.ContainsFunc(f.PerSecond, func(f float64) bool { return !known(f) })
 	}
 	return &Report{Reads: r}, needs("reads", map[string]bool{
 		"threads":        whole,
@@ -150,8 +152,12 @@ func unmarshal(text []byte, workload string, into any) error {
 	return nil
 }
 
-// good reports whether a figure can be plotted.
-func good(f float64) bool { return f > 0 && f < 1e15 && !math.IsNaN(f) }
+// good reports whether a figure can be plotted: some are so small or so large
+// that nothing was measured.
+func good(f float64) bool { return f > 1e-9 && f < 1e15 }
+
+// known is good, or zero for what is not known.
+func known(f float64) bool { return f == 0 || good(f) }
 
 // needs returns an error that names what is missing.
 func needs(workload string, found map[string]bool) error {
