@@ -99,7 +99,7 @@ func ExampleStore_Upload() {
 		log.Fatal(err)
 	}
 	fmt.Printf("%d bytes, SHA-256 %x…\n", info.Size, info.SHA256[:4])
-	// Output: 35 bytes, SHA-256 57c98cb2…
+	// Output: 35 bytes, SHA-256 d1fe3759…
 }
 
 func ExampleStore_Create() {
@@ -217,7 +217,7 @@ func ExampleStore_Handler() {
 	}
 	fmt.Printf("%s, ETag %.9s…\n%s\n", resp.Status, resp.Header.Get("ETag"), part)
 	// Output:
-	// 206 Partial Content, ETag "e71e9a19…
+	// 206 Partial Content, ETag "25492305…
 	// Hello
 }
 
