@@ -2,7 +2,7 @@
 # only copy: CI, the linter and every target use them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check bench fmt fmt-check lint vet race fuzz-short sanitize limits clean
+.PHONY: help run build test check bench bench-postgres bench-billion fmt fmt-check lint vet race fuzz-short sanitize limits clean
 
 # SQLite's full-text search and math functions are build tags of the C library's module.
 TAGS := sqlite_fts5,sqlite_math_functions
@@ -31,7 +31,7 @@ LIMITS_DIR  ?= ../shared/limits
 FUZZTIME    ?= 10s
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## a ledger of a million accounts, committing, beside mattn/go-sqlite3; under a minute
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT INT TERM && \
@@ -57,6 +57,22 @@ bench: build ## ten million accounts and point reads, measured; JSON in bin/benc
 bench-postgres: build ## the article's tables beside a throw-away PostgreSQL, installed if missing (15 minutes; less with BENCH_FLAGS="--duration 1s --burst 20000")
 	@mkdir -p bin/bench/article
 	scripts/with-postgres sh -c 'exec $(NEARLITE) bench article --db "$$NEARLITE_SCRATCH/article.db" --json bin/bench/article $(BENCH_FLAGS)'
+
+# The same at any size: make bench-billion ACCOUNTS=10000000. A billion accounts
+# are not added up: that would read the whole file twice for each line.
+ACCOUNTS    ?= 1000000000
+BILLION_DIR ?= bin/bench/billion
+BILLION     = $(NEARLITE) bench ledger --db "$(BILLION_DIR)/ledger.db" --accounts $(ACCOUNTS) --no-check --duration 60s
+bench-billion: build ## the ledger and point reads over a billion accounts: 35 GB in BILLION_DIR, an hour
+	@mkdir -p "$(BILLION_DIR)"
+	@free=$$(df -Pk "$(BILLION_DIR)" | awk 'NR == 2 {print $$4}'); need=$$(($(ACCOUNTS) / 1000000 * 40000)); \
+	if [ ! -e "$(BILLION_DIR)/ledger.db" ] && [ "$$free" -lt "$$need" ]; then \
+		echo "$(BILLION_DIR) has $$((free >> 20)) GiB free, $$((need >> 20)) are needed: name another disk with BILLION_DIR=…"; exit 1; fi
+	$(BILLION) --mode savepoint --callers 1000 --json "$(BILLION_DIR)/savepoint-1000.json"
+	$(BILLION) --mode savepoint --callers 10000 --json "$(BILLION_DIR)/savepoint-10000.json"
+	$(BILLION) --mode mixed --callers 1000 --json "$(BILLION_DIR)/mixed.json"
+	$(BILLION) --mode savepoint --callers 1000 --dist uniform --json "$(BILLION_DIR)/uniform.json"
+	$(NEARLITE) bench reads --db "$(BILLION_DIR)/ledger.db" --query point --threads 1,2,4,2,1 --seconds 30 --json "$(BILLION_DIR)/reads.json"
 
 fmt: ## rewrite the Go files as gofmt wants them
 	@gofmt -l -w .

@@ -8,6 +8,11 @@
 // return a report that prints as a table and marshals to JSON with everything
 // needed to judge it: the settings, the machine, the SQLite it ran on.
 //
+// A ledger runs on a PostgreSQL server as well, and [Article] is the article's
+// tables from end to end. Two kinds of waiting can be added to a transaction, and
+// they are never mixed up: a network's round trip, which only a server's clients
+// have, and the application's own thinking, which everybody has.
+//
 // # What the figures mean
 //
 // A ledger's clock starts with its callers and stops after a checkpoint, when all
