@@ -20,7 +20,7 @@ func readsSection(reports []*bench.ReadsReport) Section {
 	var order []string
 	facets := map[string][]*readRun{}
 	for _, r := range reports {
-		key := fmt.Sprintf("%s, %s rows", r.Settings.Query, grouped(float64(r.Settings.Rows)))
+		key := fmt.Sprintf("%s, %d rows, %s", r.Settings.Query, r.Settings.Rows, memory(r))
 		if facets[key] == nil {
 			order = append(order, key)
 		}
@@ -30,6 +30,20 @@ func readsSection(reports []*bench.ReadsReport) Section {
 		s.Figures = append(s.Figures, readFigures(facets[key], suffix(i))...)
 	}
 	return s
+}
+
+// memory says where the file was while it was read.
+func memory(r *bench.ReadsReport) string {
+	switch {
+	case r.Settings.Cold:
+		return "forgotten before each measurement"
+	case r.Warmed:
+		return "read into memory first"
+	case r.Available > 0 && !r.Fits:
+		return "larger than memory"
+	default:
+		return "not read into memory first"
+	}
 }
 
 func addReads(runs []*readRun, r *bench.ReadsReport) []*readRun {
@@ -69,6 +83,7 @@ func rank(m bench.ReadMode) int {
 
 var queries = map[bench.ReadQuery]string{
 	bench.Perftest:  "ten random rows by an index",
+	bench.OneRow:    "a table of one row",
 	bench.Point:     "one account by its key",
 	bench.SelectOne: "SELECT 1",
 }
@@ -76,6 +91,9 @@ var queries = map[bench.ReadQuery]string{
 func readFigures(runs []*readRun, suffix string) []Figure {
 	slices.SortStableFunc(runs, func(a, b *readRun) int { return cmp.Compare(rank(a.Settings.Mode), rank(b.Settings.Mode)) })
 	what := cmp.Or(queries[runs[0].Settings.Query], clean(string(runs[0].Settings.Query)))
+	if !runs[0].Warmed {
+		what += " of a file " + memory(runs[0].ReadsReport)
+	}
 	total := lines{name: "reads" + suffix, xAxis: "threads", yAxis: "queries a second", xName: brief, yName: brief}
 	each := lines{name: "reads-per-thread" + suffix, xAxis: "threads", yAxis: "queries a second and thread", xName: brief, yName: brief}
 	waits := ranges{name: "reads-latency" + suffix}
@@ -194,12 +212,8 @@ func readNotes(runs []*readRun) []Note {
 	for _, r := range runs {
 		s := r.Settings
 		all = append(all, on{r.Machine, r.SQLite})
-		warm := "read into memory first"
-		if !r.Warmed {
-			warm = "too large to be read into memory first"
-		}
 		settings = append(settings, clean(fmt.Sprintf("%s, %s rows, a file of %s, %s, %s for each number of threads", strings.Join(strings.Fields(s.SQL), " "),
-			grouped(float64(s.Rows)), bytes(float64(r.FileSize)), warm, seconds(s.Seconds))))
+			grouped(float64(s.Rows)), bytes(float64(r.FileSize)), memory(r.ReadsReport), seconds(s.Seconds))))
 		for _, f := range r.by {
 			if fewest == 0 || len(f) < fewest {
 				fewest = len(f)
