@@ -12,7 +12,7 @@ import (
 // ArticleCmd is nearlite bench article.
 type ArticleCmd struct {
 	DB       string        `name:"db" default:"article.db" placeholder:"PATH" help:"The engine's database; made and filled if it is not there (default: ${default})."`
-	DSN      string        `name:"dsn" env:"NEARLITE_POSTGRES" placeholder:"DSN" help:"Where PostgreSQL is: postgres://user@host/database, or as PGHOST, PGUSER and so on say (environment: NEARLITE_POSTGRES)."`
+	DSN      string        `name:"dsn" env:"NEARLITE_POSTGRES" placeholder:"DSN" help:"Where PostgreSQL is: postgres://user@host/database, or as PGHOST, PGUSER and so on say."`
 	Pools    []int         `default:"8,64" placeholder:"N" help:"Connections to PostgreSQL, a column for each (default: ${default})."`
 	Accounts int64         `default:"1000000" placeholder:"N" help:"How many accounts each has (default: ${default})."`
 	Dist     string        `enum:"power,billion,uniform" default:"billion" placeholder:"LAW" help:"How accounts are chosen: power law; billion, the power law over the article's billion folded into those there are, for as few collisions; or uniform (default: ${default})."`

@@ -23,7 +23,7 @@ type LedgerCmd struct {
 	ExtraQuery bool          `help:"A third update in every transaction, as in the article's last figure."`
 	Net        time.Duration `placeholder:"D" help:"A simulated round trip for every statement, BEGIN and COMMIT too: PostgreSQL pays it, an embedded database has no network (n/a)."`
 	Think      time.Duration `placeholder:"D" help:"Time the application takes between two statements of a transaction: everybody pays it, and a single writer pays it most."`
-	DSN        string        `name:"dsn" env:"NEARLITE_POSTGRES" placeholder:"DSN" help:"Where PostgreSQL is: postgres://user@host/database, or as PGHOST, PGUSER and so on say (environment: NEARLITE_POSTGRES)."`
+	DSN        string        `name:"dsn" env:"NEARLITE_POSTGRES" placeholder:"DSN" help:"Where PostgreSQL is: postgres://user@host/database, or as PGHOST, PGUSER and so on say."`
 	Pool       int           `placeholder:"N" help:"Connections to PostgreSQL (default: 8)."`
 	Isolation  string        `enum:",read-committed,serializable" default:"" placeholder:"LEVEL" help:"Of PostgreSQL's transactions: read-committed or serializable (default: read-committed); SQLite's are serializable."`
 	NoCheck    bool          `help:"Do not add up all balances before and after, which takes long for a billion accounts."`
