@@ -65,8 +65,11 @@ func demand(s bench.LedgerSettings) string {
 }
 
 func law(d bench.Dist) string {
-	if d == bench.Power {
+	switch d {
+	case bench.Power:
 		return "power law"
+	case bench.Billion:
+		return "the power law of a billion"
 	}
 	return string(d)
 }

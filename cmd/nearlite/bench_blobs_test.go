@@ -28,7 +28,7 @@ func TestBenchBlobsFlags(t *testing.T) {
 func TestBenchReportFlags(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]ReportCmd{
-		"report a.json":                            {Files: []string{"a.json"}, Output: "bench.html"},
+		"report a.json": {Files: []string{"a.json"}, Output: "bench.html"},
 		"report a.json b.json -o - --svg pictures": {Files: []string{"a.json", "b.json"}, Output: "-", SVG: "pictures"},
 	} {
 		cmd, _, err := parseBench(t, strings.Fields(args)...)
