@@ -40,16 +40,16 @@ func smallDisk(t *testing.T, size int) string {
 // there is room.
 func TestImportOnFullDisk(t *testing.T) {
 	t.Parallel()
-	disk := smallDisk(t, 48<<20)
+	disk := smallDisk(t, 64<<20)
 	ballast := filepath.Join(disk, "ballast")
-	if err := os.WriteFile(ballast, make([]byte, 36<<20), 0o600); err != nil {
+	if err := os.WriteFile(ballast, make([]byte, 44<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	source := t.TempDir()
 	const files = 100
 	for i := range files {
 		size := 50_000
-		if i%20 == 7 {
+		if i%20 == 17 {
 			size = uploadStep + RowSize/2 // two steps
 		}
 		if err := os.WriteFile(filepath.Join(source, fmt.Sprintf("%03d", i)), noise(size), 0o600); err != nil {

@@ -17,6 +17,9 @@ func (s *Store) Get(q nearlite.Querier, name string) ([]byte, error) {
 	return content, err
 }
 
+// growMax is how much memory is taken on the word of the table of names alone.
+const growMax = 64 << 20
+
 // Append appends the content of an object to dst and returns the result. With
 // room in dst it allocates nothing, and the bytes of an object of one row are
 // copied once, straight from SQLite's memory. On an error dst is returned as it was.
@@ -27,11 +30,17 @@ func (s *Store) Append(q nearlite.Querier, dst []byte, name string) ([]byte, err
 		return dst, s.failedRead("get", name, err)
 	}
 	id, chunk, size := row.Int64(0), row.Int64(1), row.Int64(2)
+	if size < 0 || chunk < 0 {
+		return dst, failed("get", name, ErrDamaged)
+	}
 	if chunk != 0 {
-		content = slices.Grow(content, int(size))
+		content = slices.Grow(content, int(min(size, growMax)))
 		for i := int64(0); i < rows(size, chunk); i++ {
-			if err := queryTail(q, &content, s.sql.chunk, chunkKey(id, i)).Err(); err != nil {
-				return dst, s.failedRead("get", name, err)
+			switch err := queryTail(q, &content, s.sql.chunk, chunkKey(id, i)).Err(); {
+			case errors.Is(err, nearlite.ErrNoRows):
+				return dst, failed("get", name, ErrDamaged)
+			case err != nil:
+				return dst, failed("get", name, err)
 			}
 		}
 	}

@@ -53,7 +53,7 @@ func TestKilledImport(t *testing.T) {
 	const files = 300
 	for i := range files {
 		size := rand.IntN(20_000)
-		if i%10 == 0 {
+		if i%30 == 5 {
 			size = uploadStep + rand.IntN(2*RowSize)
 		}
 		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%03d", i)), noise(size), 0o600); err != nil {

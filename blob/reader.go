@@ -48,6 +48,9 @@ func (s *Store) open(q nearlite.Querier, name string, load func([]byte, int64) (
 	if err != nil {
 		return nil, s.failedRead("open", name, err)
 	}
+	if e.Size < 0 || e.chunk < 0 || e.chunk > growMax || e.chunk == 0 && e.Size > growMax {
+		return nil, failed("open", name, ErrDamaged)
+	}
 	r := &Reader{info: e.Info, id: e.id, chunk: e.chunk, load: load, at: -1}
 	if e.chunk != 0 {
 		return r, nil

@@ -407,12 +407,19 @@ func TestDamaged(t *testing.T) {
 	s, db := setup(t, nil)
 	put(t, s, db, "small", noise(100), nil)
 	put(t, s, db, "large", noise(3*RowSize), nil)
-	for _, sql := range []string{"UPDATE blob_content SET content = x'00'", "UPDATE blob_chunk SET content = x'00' WHERE id & 1"} {
+	for _, sql := range []string{
+		"UPDATE blob_content SET content = x'00'", "UPDATE blob_chunk SET content = x'00' WHERE id & 1",
+		"INSERT INTO blob SELECT 'negative', id, chunk, -1, mtime, type, sha256 FROM blob WHERE name = 'large'",
+		"INSERT INTO blob SELECT 'negative rows', id, -1, size, mtime, type, sha256 FROM blob WHERE name = 'large'",
+		"INSERT INTO blob SELECT 'endless', id, chunk, 9e15, mtime, type, sha256 FROM blob WHERE name = 'large'",
+		"INSERT INTO blob SELECT 'one endless row', id, 9e15, 9e15, mtime, type, sha256 FROM blob WHERE name = 'large'",
+		"INSERT INTO blob SELECT 'endless row', id, 0, 9e15, mtime, type, sha256 FROM blob WHERE name = 'small'",
+	} {
 		if _, err := db.Exec(bg, sql); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"small", "large"} {
+	for _, name := range []string{"small", "large", "negative", "negative rows", "endless", "one endless row", "endless row"} {
 		view(t, db, func(tx *nearlite.ReadTx) error {
 			if _, err := s.Get(tx, name); !errors.Is(err, ErrDamaged) {
 				t.Errorf("get %s: %v", name, err)
@@ -421,7 +428,7 @@ func TestDamaged(t *testing.T) {
 			if err == nil {
 				_, err = io.ReadAll(r)
 			}
-			if !errors.Is(err, ErrDamaged) {
+			if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrGone) {
 				t.Errorf("read %s: %v", name, err)
 			}
 			return nil

@@ -134,22 +134,25 @@ func TestAbandonedUpload(t *testing.T) {
 	start := time.Now()
 	s.now = func() time.Time { return start }
 	late := newStore(t)
-	steps := 0
+	read, looks := 0, 0
 	r := readerFunc(func(p []byte) (int, error) {
-		switch steps++; {
-		case steps == 3: // two steps are written
+		switch {
+		case looks == 0 && read > 2*uploadStep: // two steps are written
+			looks++
 			late.now = func() time.Time { return start.Add(looseWriters - time.Second) }
 			if n, err := late.Sweep(bg, db); n != 0 || err != nil {
 				t.Errorf("swept %d too early: %v", n, err)
 			}
-		case steps == 5:
+		case looks == 1 && read > 3*uploadStep:
+			looks++
 			late.now = func() time.Time { return start.Add(looseWriters + time.Second) }
 			if n, err := late.Sweep(bg, db); n != 1 || err != nil {
 				t.Errorf("swept %d: %v", n, err)
 			}
-		case steps == 7:
+		case read > 4*uploadStep:
 			return 0, io.EOF
 		}
+		read += len(p)
 		return len(p), nil
 	})
 	if _, err := s.Upload(bg, db, "x", r, nil); !errors.Is(err, ErrAbandoned) {

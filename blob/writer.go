@@ -25,7 +25,8 @@ type Writer struct {
 	// do runs one step: in the transaction of Create, or in one of its own.
 	do func(fn func(tx *nearlite.WriteTx) error) error
 
-	buf    []byte // of what is not written yet, at most its capacity
+	buf    []byte // what is not written yet
+	bufMax int    // bytes it may have, whole rows; it begins with one
 	id     int64  // of the loose content; 0 before there is one
 	seq    int64  // rows written
 	hash   hash.Hash
@@ -51,12 +52,12 @@ func (s *Store) Create(tx *nearlite.WriteTx, name string, opts *PutOptions) (*Wr
 	return s.newWriter("create", name, opts, s.rowSize, func(fn func(tx *nearlite.WriteTx) error) error { return fn(tx) })
 }
 
-func (s *Store) newWriter(op, name string, opts *PutOptions, bufSize int, do func(func(*nearlite.WriteTx) error) error) (*Writer, error) {
+func (s *Store) newWriter(op, name string, opts *PutOptions, bufMax int, do func(func(*nearlite.WriteTx) error) error) (*Writer, error) {
 	info, err := opts.info(name, s.now())
 	if err != nil {
 		return nil, failed(op, name, err)
 	}
-	w := &Writer{s: s, op: op, info: info, do: do, hash: sha256.New(), buf: make([]byte, 0, bufSize)}
+	w := &Writer{s: s, op: op, info: info, do: do, hash: sha256.New(), buf: make([]byte, 0, s.rowSize), bufMax: bufMax}
 	w.want, _ = opts.sum()
 	return w, nil
 }
@@ -69,16 +70,25 @@ func (w *Writer) Write(p []byte) (n int, err error) {
 		if n += k; n == len(p) {
 			return n, nil
 		}
-		w.flush()
+		w.makeRoom()
 	}
 	return n, w.err
+}
+
+// makeRoom is for a full buffer when there is more to come.
+func (w *Writer) makeRoom() {
+	if cap(w.buf) == w.bufMax {
+		w.flush()
+		return
+	}
+	w.buf = append(make([]byte, 0, min(4*cap(w.buf), w.bufMax)), w.buf...)
 }
 
 // ReadFrom takes all of r.
 func (w *Writer) ReadFrom(r io.Reader) (n int64, err error) {
 	for empty := 0; w.err == nil; {
 		if len(w.buf) == cap(w.buf) {
-			// Only when there is more: an object of exactly one row is one row.
+			// Only if there is more: an object of exactly one row is one row.
 			var next [1]byte
 			k, err := io.ReadFull(r, next[:])
 			if k == 0 {
