@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/nearlite/nearlite/bench"
@@ -23,7 +25,7 @@ func articleSection(reports []*bench.ArticleReport) Section {
 }
 
 func articleBars(r *bench.ArticleReport, t bench.ArticleTable) bars {
-	b := bars{title: clean(t.Title), axis: "transactions a second", unit: brief}
+	b := bars{title: articleMessage(r, t), axis: "transactions a second", unit: brief}
 	for _, row := range t.Rows {
 		g := barGroup{title: clean(row.Name)}
 		for i, cell := range row.Cells {
@@ -36,6 +38,25 @@ func articleBars(r *bench.ArticleReport, t bench.ArticleTable) bars {
 		}
 	}
 	return b
+}
+
+// articleMessage says what each system's best cell is.
+func articleMessage(r *bench.ArticleReport, t bench.ArticleTable) string {
+	best := map[string]string{}
+	most := map[string]float64{}
+	for _, row := range t.Rows {
+		for i, cell := range row.Cells {
+			if i >= len(r.Columns) || !good(cell.TPS) {
+				continue
+			}
+			name, _, _ := strings.Cut(r.Columns[i], ",")
+			if cell.TPS > most[name] {
+				most[name] = cell.TPS
+				best[name] = fmt.Sprintf("%s up to %s (%s)", name, brief(cell.TPS), row.Name)
+			}
+		}
+	}
+	return clean(t.Title + ". " + list(slices.Sorted(maps.Values(best))))
 }
 
 func columnClass(name string) string {

@@ -137,7 +137,7 @@ func (b bars) largest() float64 {
 func (b bars) drawAxis(p *Plot, x scale, ticks []float64, top, bottom float64) {
 	for _, tick := range ticks {
 		p.line("grid", x.of(tick), top, x.of(tick), bottom)
-		p.text("tick", "middle", x.of(tick), bottom+18, b.unit(tick))
+		p.text("tick", "middle", x.of(tick), bottom+18, tickName(b.unit, tick))
 	}
 	p.text("axis", "end", plotWidth, bottom+38, b.axis)
 }

@@ -19,7 +19,7 @@ type ledgerRun struct {
 // ledgerSection plots the runs of the ledger, a pair of plots for each table of
 // accounts and way of asking.
 func ledgerSection(reports []*bench.LedgerReport) Section {
-	s := Section{Title: "Ledger", Lead: "Each transaction moves 100 from one account to another in two updates, with a thousand callers at once. Longer is better."}
+	s := Section{Title: "Ledger", Lead: "Each transaction moves 100 from one account to another in two updates, with many callers at once. Longer is better."}
 	var order []string
 	facets := map[string][]*ledgerRun{}
 	for _, r := range reports {

@@ -40,7 +40,7 @@ func (l lines) plot() *Plot {
 	y, ticks := linear(l.largest(), linesBottom, linesTop)
 	for _, tick := range ticks {
 		p.line("grid", linesLeft, y.of(tick), right, y.of(tick))
-		p.text("tick", "end", linesLeft-8, y.of(tick)+labelDrop, l.yName(tick))
+		p.text("tick", "end", linesLeft-8, y.of(tick)+labelDrop, tickName(l.yName, tick))
 	}
 	x := l.drawX(p, right)
 	p.text("axis", "start", 0, 12, l.yAxis)
@@ -52,7 +52,7 @@ func (l lines) plot() *Plot {
 		l.drawCurve(p, c, x, y)
 	}
 	if l.even != "" {
-		p.text("even-label", "end", right-4, y.of(1)-6, l.even)
+		p.text("even-label", "start", linesLeft+4, y.of(1)+14, l.even)
 	}
 	l.drawLabels(p, x, y)
 	return p

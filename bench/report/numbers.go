@@ -51,6 +51,14 @@ func times(f float64) string {
 	return significant(f) + "×"
 }
 
+// tickName is a value's name on an axis, where a ratio needs no digits.
+func tickName(name func(float64) string, v float64) string {
+	if text := name(v); !strings.HasSuffix(text, "×") {
+		return text
+	}
+	return significant(v) + "×"
+}
+
 // micros writes microseconds in the unit that suits them.
 func micros(us float64) string {
 	switch {

@@ -19,6 +19,40 @@ type Plot struct {
 	Alone  bool // in a file of its own, with its own style
 }
 
+// The room around a plot that is a file of its own.
+const (
+	margin   = 16
+	headline = 21 // a line of the title
+	titleMax = 84 // letters of one
+)
+
+// Headlines are the lines of the title above a plot that is alone.
+func (p *Plot) Headlines() (lines []Shape) {
+	y := -float64(p.Head()) + headline
+	line := ""
+	for word := range strings.FieldsSeq(clean(p.Title)) {
+		if line != "" && len([]rune(line))+1+len([]rune(word)) > titleMax {
+			lines = append(lines, Shape{Text: line, Y: y})
+			line, y = "", y+headline
+		}
+		line = strings.TrimSpace(line + " " + short(word, titleMax))
+	}
+	return append(lines, Shape{Text: line, Y: y})
+}
+
+// Head is how high they are.
+func (p *Plot) Head() int {
+	return headline*(1+len([]rune(p.Title))/titleMax) + headline
+}
+
+// Box is what of the plane a plot shows.
+func (p *Plot) Box() [4]int {
+	if !p.Alone {
+		return [4]int{0, 0, p.Width, p.Height}
+	}
+	return [4]int{-margin, -p.Head(), p.Width + 2*margin, p.Head() + p.Height + margin/2}
+}
+
 // A Shape is one element of a plot. Its Class decides its color, which differs
 // by day and by night.
 type Shape struct {
