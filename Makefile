@@ -2,7 +2,7 @@
 # only copy: CI, the linter and every target use them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check bench bench-postgres bench-billion bench-blobs bench-report fmt fmt-check lint vet race fuzz-short sanitize limits clean
+.PHONY: help run build test check bench bench-postgres bench-billion bench-blobs bench-report fmt fmt-check lint vet race fuzz-short blob-huge sanitize limits clean
 
 # SQLite's full-text search and math functions are build tags of the C library's module.
 TAGS := sqlite_fts5,sqlite_math_functions
@@ -81,6 +81,9 @@ bench-billion: build ## the ledger and point reads over a billion accounts: 35 G
 	$(BILLION) --mode mixed --callers 1000 --json "$(BILLION_DIR)/mixed.json"
 	$(BILLION) --mode savepoint --callers 1000 --dist uniform --json "$(BILLION_DIR)/uniform.json"
 	$(NEARLITE) bench reads --db "$(BILLION_DIR)/ledger.db" --query point --threads 1,2,4,2,1 --seconds 30 --json "$(BILLION_DIR)/reads.json"
+
+blob-huge: ## an object of 5 GiB through package blob (8 GB of disk, about a minute)
+	NEARLITE_BLOB_HUGE=1 go test -run '^TestHuge$$' -v -timeout 30m ./blob
 
 fmt: ## rewrite the Go files as gofmt wants them
 	@gofmt -l -w .
