@@ -2,6 +2,7 @@ package bench
 
 import (
 	"slices"
+	"time"
 )
 
 // BlobRatios are the files' time divided by the database's, by API and layout:
@@ -39,6 +40,9 @@ type BlobsPart struct {
 	Ratio  BlobRatios   `json:"ratio"`     // the median of the rounds' ratios
 	Low    BlobRatios   `json:"ratio_low"` // the lowest and the highest of them
 	High   BlobRatios   `json:"ratio_high"`
+	// The same of processor time, where the system tells it: other programs
+	// change it little, and waiting for the disk is not in it.
+	CPURatio BlobRatios `json:"cpu_ratio,omitempty"`
 }
 
 // BlobSeries is what one store did, round after round.
@@ -46,9 +50,17 @@ type BlobSeries struct {
 	Store     string    `json:"store"`                            // an API or a layout
 	Median    float64   `json:"us"`                               // for a blob
 	Micros    []float64 `json:"us_by_round"`                      // in the order of the rounds
+	CPU       float64   `json:"cpu_us"`                           // the median of what it took of the processors
+	CPUMicros []float64 `json:"cpu_us_by_round"`                  // hardly changes when the machine has other work
 	Settle    []float64 `json:"checkpoint_us_by_round,omitempty"` // for a blob, and not in the above
 	Forgotten string    `json:"cold_by,omitempty"`                // how the files were forgotten
 	place     string
+}
+
+// add counts a round.
+func (s *BlobSeries) add(took, cpu time.Duration, blobs int) {
+	s.Micros = append(s.Micros, micros(took)/float64(blobs))
+	s.CPUMicros = append(s.CPUMicros, micros(cpu)/float64(blobs))
 }
 
 // BlobsLimit is what this machine takes for the steps that a read is made of.
@@ -90,9 +102,9 @@ func (s *blobSet) newReport() *BlobsReport {
 
 // newBlobsPart puts the figures of a comparison together.
 func newBlobsPart(r *blobRun) BlobsPart {
-	p := BlobsPart{BlobsPlan: r.plan, Ratio: BlobRatios{}, Low: BlobRatios{}, High: BlobRatios{}}
+	p := BlobsPart{BlobsPlan: r.plan, Ratio: BlobRatios{}, Low: BlobRatios{}, High: BlobRatios{}, CPURatio: BlobRatios{}}
 	for _, series := range r.series {
-		series.Median = median(series.Micros)
+		series.Median, series.CPU = median(series.Micros), median(series.CPUMicros)
 		p.Series = append(p.Series, *series)
 	}
 	for _, api := range p.APIs {
@@ -101,6 +113,9 @@ func newBlobsPart(r *blobRun) BlobsPart {
 			p.Ratio.set(api, layout, median(ratios))
 			p.Low.set(api, layout, slices.Min(ratios))
 			p.High.set(api, layout, slices.Max(ratios))
+			if files, database := p.of(string(layout)).CPU, p.of(string(api)).CPU; files > 0 && database > 0 {
+				p.CPURatio.set(api, layout, files/database)
+			}
 		}
 	}
 	return p

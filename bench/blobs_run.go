@@ -146,9 +146,9 @@ func (r *blobRun) forget() (how string, err error) {
 }
 
 func (r *blobRun) timeReads(ctx context.Context, series *BlobSeries, store blobStore, keys []int, first bool) error {
-	began := time.Now()
+	began, cpu := time.Now(), cpuTime()
 	n, err := store.read(ctx, keys, nil)
-	took := time.Since(began)
+	took, cpu := time.Since(began), cpuTime()-cpu
 	if err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ func (r *blobRun) timeReads(ctx context.Context, series *BlobSeries, store blobS
 		return fmt.Errorf("it read %d bytes, and the blobs have %d", n, want)
 	}
 	if !first {
-		series.Micros = append(series.Micros, micros(took)/float64(len(keys)))
+		series.add(took, cpu, len(keys))
 	}
 	return nil
 }
@@ -164,17 +164,17 @@ func (r *blobRun) timeReads(ctx context.Context, series *BlobSeries, store blobS
 // timeWrites stops the clock when the transaction is committed, as the article
 // does, and takes the time of the checkpoint apart.
 func (r *blobRun) timeWrites(ctx context.Context, series *BlobSeries, store blobStore, keys []int, first bool) error {
-	began := time.Now()
+	began, cpu := time.Now(), cpuTime()
 	if err := store.overwrite(ctx, keys); err != nil {
 		return err
 	}
-	written := time.Now()
+	written, cpu := time.Now(), cpuTime()-cpu
 	if err := store.settle(ctx); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	settled := time.Now()
 	if !first {
-		series.Micros = append(series.Micros, micros(written.Sub(began))/float64(len(keys)))
+		series.add(written.Sub(began), cpu, len(keys))
 		series.Settle = append(series.Settle, micros(settled.Sub(written))/float64(len(keys)))
 	}
 	if first {

@@ -41,9 +41,9 @@ func (s BlobsSettings) sizes() string {
 // database how many times faster it is.
 func (t *table) part(p BlobsPart) {
 	t.printf("\n%s%s: %s blobs a round%s\n", p.Name, p.charts(), grouped(int64(p.Count)), p.how())
-	t.printf("  %-6s %10s %22s %22s\n", "", "a blob", "files flat / database", "files tree / database")
+	t.printf("  %-6s %10s %10s %22s %22s\n", "", "a blob", "processor", "files flat / database", "files tree / database")
 	for _, series := range p.Series {
-		t.printf("  %-6s %10s", series.Store, duration(series.Median))
+		t.printf("  %-6s %10s %10s", series.Store, duration(series.Median), duration(series.CPU))
 		if api := BlobAPI(series.Store); slices.Contains(p.APIs, api) {
 			for _, layout := range BlobLayouts {
 				t.printf(" %22s", p.ratio(api, layout))

@@ -67,7 +67,7 @@ func checkBlobsReport(t *testing.T, r *BlobsReport, update bool) {
 			t.Errorf("%s: %d series", part.Name, len(part.Series))
 		}
 		for _, s := range part.Series {
-			if len(s.Micros) != r.Settings.Rounds || s.Median <= 0 {
+			if len(s.Micros) != r.Settings.Rounds || len(s.CPUMicros) != r.Settings.Rounds || s.Median <= 0 {
 				t.Errorf("%s, %s: %v", part.Name, s.Store, s.Micros)
 			}
 		}

@@ -208,10 +208,27 @@ func blobNotes(r *bench.BlobsReport, parts []bench.BlobsPart) []Note {
 	return []Note{
 		{"Machine", machines([]on{{r.Machine, r.SQLite}})},
 		{"Settings", clean(settings)},
-		{"Spread", fmt.Sprintf("%d rounds after one that does not count; in each, every way has its turn, a different one first. A bar is the median of the rounds' ratios, the line through its end goes from the lowest to the highest.", s.Rounds)},
+		{"Spread", fmt.Sprintf("%d rounds after one that does not count; in each, every way has its turn, a different one first. A bar is the median of the rounds' ratios, the line through its end goes from the lowest to the highest.%s", s.Rounds, byProcessor(parts))},
 		{"Limit", blobLimit(r)},
 		{"Not fair", blobUnfair(parts)},
 	}
+}
+
+// byProcessor gives the ratios that other work on the machine hardly changes.
+func byProcessor(parts []bench.BlobsPart) string {
+	if len(parts) == 0 || parts[0].Cold || parts[0].Sync == bench.SyncFull {
+		return "" // it is the disk that takes the time
+	}
+	var words []string
+	for _, a := range parts[0].APIs {
+		if ratio := parts[0].CPURatio[a][bench.Flat]; good(ratio) {
+			words = append(words, api(a)+" "+times(ratio))
+		}
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return " By processor time alone, which other programs hardly change, " + clean(parts[0].Name) + " against flat files: " + list(words) + "."
 }
 
 func blobLimit(r *bench.BlobsReport) string {
