@@ -66,11 +66,12 @@ bench-report: build ## one page of plots, bin/bench/index.html, from every JSON 
 	@files=$$(find bin/bench -name '*.json' | sort) && if [ -z "$$files" ]; then echo "nothing in bin/bench: make bench, bench-blobs or bench-postgres first"; exit 1; fi && \
 	$(NEARLITE) bench report $$files -o bin/bench/index.html --svg bin/bench/plots
 
-# The same at any size: make bench-billion ACCOUNTS=10000000. A billion accounts
+# The same at any size: make bench-billion ACCOUNTS=10000000 SECONDS=5. A billion accounts
 # are not added up: that would read the whole file twice for each line.
 ACCOUNTS    ?= 1000000000
 BILLION_DIR ?= bin/bench/billion
-BILLION     = $(NEARLITE) bench ledger --db "$(BILLION_DIR)/ledger.db" --accounts $(ACCOUNTS) --no-check --duration 60s
+SECONDS     ?= 60
+BILLION     = $(NEARLITE) bench ledger --db "$(BILLION_DIR)/ledger.db" --accounts $(ACCOUNTS) --no-check --duration $(SECONDS)s
 bench-billion: build ## the ledger and point reads over a billion accounts: 35 GB in BILLION_DIR, an hour
 	@mkdir -p "$(BILLION_DIR)"
 	@free=$$(df -Pk "$(BILLION_DIR)" | awk 'NR == 2 {print $$4}'); need=$$(($(ACCOUNTS) / 1000000 * 40000)); \
@@ -80,7 +81,7 @@ bench-billion: build ## the ledger and point reads over a billion accounts: 35 G
 	$(BILLION) --mode savepoint --callers 10000 --json "$(BILLION_DIR)/savepoint-10000.json"
 	$(BILLION) --mode mixed --callers 1000 --json "$(BILLION_DIR)/mixed.json"
 	$(BILLION) --mode savepoint --callers 1000 --dist uniform --json "$(BILLION_DIR)/uniform.json"
-	$(NEARLITE) bench reads --db "$(BILLION_DIR)/ledger.db" --query point --threads 1,2,4,2,1 --seconds 30 --json "$(BILLION_DIR)/reads.json"
+	$(NEARLITE) bench reads --db "$(BILLION_DIR)/ledger.db" --query point --threads 1,2,4,2,1 --seconds $(SECONDS) --json "$(BILLION_DIR)/reads.json"
 
 blob-huge: ## an object of 5 GiB through package blob (8 GB of disk, about a minute)
 	NEARLITE_BLOB_HUGE=1 go test -run '^TestHuge$$' -v -timeout 30m ./blob
