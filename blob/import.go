@@ -18,8 +18,8 @@ import (
 //
 // Each file is in the store whole or not at all, whatever happens: an error, a
 // full disk, the end of ctx, kill -9. To go on, import again: a file of the size
-// and the time of its object is not read, and one with the same content not
-// written. A file that cannot be read or has no valid name does not stop the
+// and the time of its object is not read, and a small one with the same content
+// not written. A file that cannot be read or has no valid name does not stop the
 // others; the error names the first ten of them.
 func (s *Store) Import(ctx context.Context, db *nearlite.DB, from fs.FS, opts *TransferOptions) (Report, error) {
 	t, err := newTransfer(opts)

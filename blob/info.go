@@ -32,15 +32,15 @@ type PutOptions struct {
 // info returns what is known of an object before its content is.
 func (o *PutOptions) info(name string, now time.Time) (Info, error) {
 	if o == nil {
-		return Info{Name: name, ModTime: now}, nil
+		return Info{Name: name, ModTime: now.Round(0)}, nil
 	}
 	if o.ModTime.IsZero() {
-		return Info{Name: name, ModTime: now, ContentType: o.ContentType}, nil
+		return Info{Name: name, ModTime: now.Round(0), ContentType: o.ContentType}, nil
 	}
 	if at := o.ModTime; !time.Unix(0, at.UnixNano()).Equal(at) {
 		return Info{}, fmt.Errorf("the modification time %v cannot be kept: 64 bits of nanoseconds reach from 1678 to 2262", at)
 	}
-	return Info{Name: name, ModTime: o.ModTime, ContentType: o.ContentType}, nil
+	return Info{Name: name, ModTime: o.ModTime.Round(0), ContentType: o.ContentType}, nil
 }
 
 // sum returns the SHA-256 that the caller has named, and whether he has.

@@ -92,9 +92,9 @@ func (s *Store) release(tx *nearlite.WriteTx, e entry) error {
 // leave nothing behind; of larger ones the content stays for a minute, for those
 // who are reading it, and the rows of an upload for an hour after the last.
 //
-// It works in short transactions of its own. Deleting and replacing large
-// objects does a little of the same work, so calling it is never necessary,
-// only tidy: a program with large objects calls it every few minutes.
+// It works in short transactions of its own. Every Upload of a large object ends
+// with it, and every transaction that deletes or replaces one does a step of it;
+// a program that mostly deletes large objects calls it every few minutes.
 func (s *Store) Sweep(ctx context.Context, db *nearlite.DB) (swept int, err error) {
 	for {
 		var did step

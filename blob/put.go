@@ -29,7 +29,10 @@ func (s *Store) Put(tx *nearlite.WriteTx, name string, content []byte, opts *Put
 }
 
 func (s *Store) putLarge(tx *nearlite.WriteTx, name string, content []byte, opts *PutOptions) (Info, error) {
-	w, err := s.Create(tx, name, opts)
+	if err := CheckName(name); err != nil {
+		return Info{}, failed("put", name, err)
+	}
+	w, err := s.newWriter("put", name, opts, s.rowSize, within(tx))
 	if err != nil {
 		return Info{}, err
 	}

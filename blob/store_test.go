@@ -210,6 +210,28 @@ func TestWriterThatIsNotClosed(t *testing.T) {
 	}
 }
 
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	s, db := setup(t, nil)
+	err := db.Update(bg, func(tx *nearlite.WriteTx) error {
+		w, err := s.Create(tx, "x", nil)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(noise(RowSize + 1)); err != nil {
+			return err
+		}
+		w.seq = seqMax - 1
+		if _, err := w.Write(noise(2 * RowSize)); err != nil {
+			return err
+		}
+		return w.Close()
+	})
+	if !errors.Is(err, ErrTooLarge) {
+		t.Error(err)
+	}
+}
+
 func TestReader(t *testing.T) {
 	t.Parallel()
 	s, db := setup(t, nil)

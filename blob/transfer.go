@@ -32,7 +32,7 @@ type Progress struct {
 // Report is what an import or export has done.
 type Report struct {
 	Files, Bytes int64 // copied
-	Unchanged    int64 // files that were there already, with the same size and time or content
+	Unchanged    int64 // files that were there already: of the same size and time or, small ones, the same content
 	// Irregular names what an import has passed over: symbolic links, devices,
 	// and, if flat, directories.
 	Irregular []string

@@ -18,7 +18,7 @@ const uploadStep = 4 << 20
 // before the last one gives it its name: then the whole object is there, in place
 // of what was, or on an error nothing is changed.
 //
-// What a process has written that dies meanwhile goes with [Store.Sweep].
+// What a process has written that dies meanwhile goes with a later [Store.Sweep].
 func (s *Store) Upload(ctx context.Context, db *nearlite.DB, name string, r io.Reader, opts *PutOptions) (Info, error) {
 	if err := CheckName(name); err != nil {
 		return Info{}, failed("upload", name, err)
@@ -38,6 +38,9 @@ func (s *Store) Upload(ctx context.Context, db *nearlite.DB, name string, r io.R
 			err = failed("upload", name, err)
 		}
 		return Info{}, err
+	}
+	if w.id != 0 {
+		_, _ = s.Sweep(ctx, db) // the object is there, whatever becomes of this
 	}
 	return w.Info(), nil
 }

@@ -49,7 +49,12 @@ func (s *Store) Create(tx *nearlite.WriteTx, name string, opts *PutOptions) (*Wr
 	if err := CheckName(name); err != nil {
 		return nil, failed("create", name, err)
 	}
-	return s.newWriter("create", name, opts, s.rowSize, func(fn func(tx *nearlite.WriteTx) error) error { return fn(tx) })
+	return s.newWriter("create", name, opts, s.rowSize, within(tx))
+}
+
+// within runs a writer's steps in a transaction that is open.
+func within(tx *nearlite.WriteTx) func(func(tx *nearlite.WriteTx) error) error {
+	return func(fn func(tx *nearlite.WriteTx) error) error { return fn(tx) }
 }
 
 func (s *Store) newWriter(op, name string, opts *PutOptions, bufMax int, do func(func(*nearlite.WriteTx) error) error) (*Writer, error) {
