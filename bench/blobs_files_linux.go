@@ -125,23 +125,11 @@ func forget(sparing bool, paths ...string) (how string, err error) {
 			if err != nil || entry.IsDir() {
 				return err
 			}
-			return forgetPages(path)
+			return evict(path)
 		})
 		if err != nil {
 			return "", err
 		}
 	}
 	return "posix_fadvise", nil
-}
-
-func forgetPages(path string) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	if err := unix.Fadvise(int(file.Fd()), 0, 0, unix.FADV_DONTNEED); err != nil {
-		return &os.PathError{Op: "fadvise", Path: path, Err: err}
-	}
-	return nil
 }

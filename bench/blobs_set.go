@@ -130,12 +130,8 @@ func (s *blobSet) fill(ctx context.Context) (err error) {
 		known = unknown
 	}
 	s.PageSize = int(page)
-	if page == 0 {
-		_, _, page, err = s.look(ctx, db)
-		s.PageSize = int(page)
-	}
 	s.versions[blobDatabase] = versions(s.Count, known)
-	return errors.Join(err, db.Checkpoint(ctx))
+	return db.Checkpoint(ctx)
 }
 
 func versions(count int, first int32) []int32 {
