@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 )
@@ -83,6 +84,7 @@ type Ledger struct {
 	Dist       Dist
 	Peer       Peer
 	ExtraQuery bool     // a transfer has a third update, of a third account
+	Cold       bool     // the file is put out of memory before it is opened; needs NoCheck
 	NoCheck    bool     // do not add up the balances before and after
 	Progress   Progress // told about the steps of a run; nil = nobody
 
@@ -118,6 +120,11 @@ func (l Ledger) Run(ctx context.Context) (*LedgerReport, error) {
 		return nil, err
 	}
 	l = l.withDefaults()
+	if l.Cold {
+		if err := evict(l.DB); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("make the ledger cold: %w", err)
+		}
+	}
 	system, err := openLedger(ctx, l)
 	if err != nil {
 		return nil, fmt.Errorf("open the ledger%s: %w", l.where(), err)

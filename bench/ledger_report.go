@@ -62,6 +62,7 @@ type LedgerSettings struct {
 	Dist       Dist       `json:"dist"`
 	Peer       Peer       `json:"peer"` // empty: Nearlite
 	ExtraQuery bool       `json:"extra_query"`
+	Cold       bool       `json:"cold"`
 	Net        float64    `json:"net_us"` // asked for; Waits.NetApplies says whether there was a network
 	Think      float64    `json:"think_us"`
 	Isolation  Isolation  `json:"isolation"`
@@ -80,6 +81,7 @@ func (l Ledger) settings() LedgerSettings {
 		Dist:       l.Dist,
 		Peer:       l.Peer,
 		ExtraQuery: l.ExtraQuery,
+		Cold:       l.Cold,
 		Net:        micros(l.Net),
 		Think:      micros(l.Think),
 		Isolation:  l.Isolation,
@@ -171,8 +173,11 @@ func (r *LedgerReport) WriteTable(w io.Writer) error {
 	if r.Checked {
 		t.row("balances", "add up, and hold every acknowledged transfer")
 	}
-	r.writeServer(&t)
-	t.machine(r.Machine, r.SQLite)
+	if r.Postgres != nil {
+		r.writeServer(&t)
+	} else {
+		t.machine(r.Machine, r.SQLite)
+	}
 	return t.err
 }
 
@@ -220,9 +225,6 @@ func (r *LedgerReport) writeRetries(t *table) {
 }
 
 func (r *LedgerReport) writeServer(t *table) {
-	if r.Postgres == nil {
-		return
-	}
 	s := r.Postgres.Settings
 	t.row("server", fmt.Sprintf("PostgreSQL %s at %s", s["server_version"], r.Postgres.Address))
 	t.row("connections", fmt.Sprintf("%d, %s", r.Settings.Pool, r.Settings.Isolation))
@@ -230,6 +232,8 @@ func (r *LedgerReport) writeServer(t *table) {
 	if r.Postgres.CheckpointRefused {
 		t.row("checkpoint", "not measured: the user may not ask for one")
 	}
+	t.hardware(r.Machine)
+	t.row("software", fmt.Sprintf("%s, %s", r.Postgres.Driver, r.Machine.Go))
 }
 
 // demand says in words what was asked of the ledger.

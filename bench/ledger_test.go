@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,24 @@ func TestLedgerWithExtraQuery(t *testing.T) {
 			}
 			checkLedgerReport(t, report)
 		})
+	}
+}
+
+func TestLedgerOfAColdFile(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("cold files are measured on Linux")
+	}
+	l := tiny(t)
+	l.Cold, l.NoCheck = true, true
+	for range 2 { // a new file, and one that is there
+		report, err := l.Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !report.Settings.Cold || report.Checked {
+			t.Errorf("cold %v, checked %v", report.Settings.Cold, report.Checked)
+		}
 	}
 }
 
@@ -153,6 +172,8 @@ func TestLedgerRefuses(t *testing.T) {
 		`no durability "high"`:             func(l *Ledger) { l.Durability = "high" },
 		`no distribution "zipf"`:           func(l *Ledger) { l.Dist = "zipf" },
 		`no peer "oracle"`:                 func(l *Ledger) { l.Peer = "oracle" },
+		"goes without that check":          func(l *Ledger) { l.Cold = true },
+		"cannot be put out of it":          func(l *Ledger) { l.Cold, l.Peer, l.DSN = true, Postgres, nowhere },
 		"a round trip of -1ns":             func(l *Ledger) { l.Net = -1 },
 		"thinking for -1ns":                func(l *Ledger) { l.Think = -1 },
 		"nobody can think between them":    func(l *Ledger) { l.Think, l.Mode = 1, Batch },
@@ -241,7 +262,7 @@ func TestLedgerReportAsJSON(t *testing.T) {
 	for name, want := range map[string]any{
 		"db": l.DB, "accounts": 1000.0, "callers": 8.0, "duration_seconds": 0.2, "burst": 0.0,
 		"mode": "savepoint", "durability": "normal", "dist": "power", "peer": "",
-		"extra_query": false, "net_us": 0.0, "think_us": 0.0, "isolation": "serializable", "pool": 0.0,
+		"extra_query": false, "cold": false, "net_us": 0.0, "think_us": 0.0, "isolation": "serializable", "pool": 0.0,
 	} {
 		if settings[name] != want {
 			t.Errorf("setting %s is %v, want %v", name, settings[name], want)

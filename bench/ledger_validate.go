@@ -19,6 +19,10 @@ func (l Ledger) validate() error {
 		return fmt.Errorf("%d callers: at least one has to ask", l.Callers)
 	case l.Burst == 0 && l.Duration <= 0:
 		return fmt.Errorf("a duration of %s: callers need time", l.Duration)
+	case l.Cold && l.Peer == Postgres:
+		return errors.New("what a server has in memory cannot be put out of it from here")
+	case l.Cold && !l.NoCheck:
+		return errors.New("to add up the balances is to read the whole file: a cold one goes without that check")
 	case l.Mode == Single && l.Peer == MattnBatched:
 		return errors.New("mattn-batched has no mode single: the peer mattn commits every transfer alone")
 	}

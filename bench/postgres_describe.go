@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime/debug"
+	"strings"
 )
 
 // PostgresServer is the server that the peer postgres ran on.
 type PostgresServer struct {
 	Address  string            `json:"address"`  // host, port, database and user
+	Driver   string            `json:"driver"`   // pgx and its version
 	Settings map[string]string `json:"settings"` // as the server shows them to the connections measured
 	// CheckpointRefused is true if the user may not ask for a checkpoint, so
 	// that the clock stopped without one.
@@ -24,7 +27,7 @@ var postgresSettings = []string{
 // addTo describes the server. What this process did to the disk is left out: the
 // server did more.
 func (p *postgres) addTo(ctx context.Context, r *LedgerReport) error {
-	server := &PostgresServer{Address: p.host, Settings: map[string]string{}, CheckpointRefused: p.checkpointRefused}
+	server := &PostgresServer{Address: p.host, Driver: driver(), Settings: map[string]string{}, CheckpointRefused: p.checkpointRefused}
 	for _, name := range postgresSettings {
 		value, err := p.setting(ctx, name)
 		if err != nil {
@@ -36,6 +39,19 @@ func (p *postgres) addTo(ctx context.Context, r *LedgerReport) error {
 	r.BusyRetries = r.Retries.Serialization + r.Retries.Deadlocks
 	r.Machine.FileSystem = p.fileSystem(ctx)
 	return nil
+}
+
+// driver returns the name and version of the driver; a binary that was not built
+// from a module does not know the second.
+func driver() string {
+	if build, ok := debug.ReadBuildInfo(); ok {
+		for _, module := range build.Deps {
+			if strings.HasPrefix(module.Path, "github.com/jackc/pgx/") {
+				return "pgx " + module.Version
+			}
+		}
+	}
+	return "pgx"
 }
 
 // setting asks a connection of the pool; a setting unknown to the server is "".

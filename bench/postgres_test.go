@@ -131,7 +131,16 @@ func checkServer(t *testing.T, l Ledger, r *LedgerReport) {
 	if r.Postgres.Settings["server_version"] == "" || r.Disk != nil || r.Settings.Pool != 8 {
 		t.Errorf("server %+v, disk %v, pool %d", r.Postgres, r.Disk, r.Settings.Pool)
 	}
-	text := fmt.Sprintf("%+v", asJSON(t, r))
+	var table strings.Builder
+	if err := r.WriteTable(&table); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"ledger on PostgreSQL", "round trips a transaction", "begun again", "8, " + string(r.Settings.Isolation), "fsync ", "pgx"} {
+		if !strings.Contains(table.String(), want) {
+			t.Errorf("the table does not say %q:\n%s", want, &table)
+		}
+	}
+	text := fmt.Sprintf("%+v\n%s", asJSON(t, r), &table)
 	if _, rest, ok := strings.Cut(l.DSN, "//bench:"); ok {
 		if password, _, _ := strings.Cut(rest, "@"); strings.Contains(text, password) {
 			t.Error("the report has the password")

@@ -26,6 +26,7 @@ type LedgerCmd struct {
 	DSN        string        `name:"dsn" env:"NEARLITE_POSTGRES" placeholder:"DSN" help:"Where PostgreSQL is: postgres://user@host/database, or as PGHOST, PGUSER and so on say."`
 	Pool       int           `placeholder:"N" help:"Connections to PostgreSQL (default: 8)."`
 	Isolation  string        `enum:",read-committed,serializable" default:"" placeholder:"LEVEL" help:"Of PostgreSQL's transactions: read-committed or serializable (default: read-committed); SQLite's are serializable."`
+	Cold       bool          `help:"Put the file out of memory first; with --no-check, for to add up the balances is to read it all."`
 	NoCheck    bool          `help:"Do not add up all balances before and after, which takes long for a billion accounts."`
 	JSON       string        `name:"json" placeholder:"FILE" help:"Record the figures, the settings and the machine in FILE."`
 }
@@ -40,6 +41,7 @@ stops after a checkpoint.
   nearlite bench ledger --peer postgres --dsn postgres://me@127.0.0.1/me --pool 8
   nearlite bench ledger --peer postgres --net 5ms --isolation serializable
   nearlite bench ledger --think 5ms
+  scripts/with-memory 512M nearlite bench ledger --accounts 100000000 --dist uniform --cold --no-check
 
 “make bench-postgres” starts a PostgreSQL for it; docs/BENCH.md says what each
 comparison is worth.`
@@ -71,6 +73,7 @@ func (c *LedgerCmd) ledger(env *Env) bench.Ledger {
 		DSN:        c.DSN,
 		Pool:       c.Pool,
 		Isolation:  bench.Isolation(c.Isolation),
+		Cold:       c.Cold,
 		NoCheck:    c.NoCheck,
 		Progress:   progressOn(env.Stderr),
 	}

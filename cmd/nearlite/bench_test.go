@@ -32,13 +32,13 @@ func TestBenchLedgerFlags(t *testing.T) {
 		Mode: "savepoint", Durability: "full", Dist: "power"}
 	all := LedgerCmd{DB: "x.db", Accounts: 5, Callers: 6, Duration: 7 * time.Second, Burst: 8, Mode: "mixed",
 		Durability: "normal", Dist: "uniform", Peer: "postgres", ExtraQuery: true, Net: 9 * time.Millisecond, Think: 10 * time.Millisecond,
-		DSN: "host=h", Pool: 11, Isolation: "serializable", NoCheck: true, JSON: "x.json"}
+		DSN: "host=h", Pool: 11, Isolation: "serializable", Cold: true, NoCheck: true, JSON: "x.json"}
 	for _, test := range []struct {
 		args string
 		want LedgerCmd
 	}{
 		{"ledger", defaults},
-		{"ledger --db x.db --accounts 5 --callers 6 --duration 7s --burst 8 --mode mixed --durability normal --dist uniform --peer postgres --extra-query --net 9ms --think 10ms --dsn host=h --pool 11 --isolation serializable --no-check --json x.json", all},
+		{"ledger --db x.db --accounts 5 --callers 6 --duration 7s --burst 8 --mode mixed --durability normal --dist uniform --peer postgres --extra-query --net 9ms --think 10ms --dsn host=h --pool 11 --isolation serializable --cold --no-check --json x.json", all},
 	} {
 		cmd, _, err := parseBench(t, strings.Fields(test.args)...)
 		if err != nil {
