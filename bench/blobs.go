@@ -73,7 +73,16 @@ type Blobs struct {
 
 	Progress Progress // told about the steps of a run; nil = nobody
 
-	sparing bool // forget the run's own files only, which leaves other programs' caches alone
+	sparing bool // in tests: forget the run's own files only, and wait for nobody else's writes
+}
+
+// sync returns when all that was written is on disk, so that nothing is written
+// behind the back of a measurement.
+func (b Blobs) sync() error {
+	if b.sparing {
+		return nil
+	}
+	return syncFileSystem(b.DB)
 }
 
 func (b Blobs) validate() error {

@@ -36,7 +36,7 @@ func (s *blobSet) disk(ctx context.Context) (d BlobsDisk, err error) {
 	if err := s.truncateLog(ctx); err != nil {
 		return d, err
 	}
-	if err := syncFileSystem(s.DB); err != nil {
+	if err := s.sync(); err != nil {
 		return d, err
 	}
 	d = BlobsDisk{Content: s.bytes(ascending(s.Count)), Files: map[BlobLayout]int64{}, Less: map[BlobLayout]float64{}}
@@ -156,7 +156,7 @@ func (s *blobSet) sampleUsage() (_ float64, err error) {
 	if err := os.WriteFile(path, s.content(blobDatabase, 0, 0), 0o666); err != nil {
 		return 0, err
 	}
-	if err := syncFileSystem(path); err != nil { // a file has its blocks when it is written out
+	if err := s.sync(); err != nil { // a file has its blocks when it is written out
 		return 0, err
 	}
 	n, err := diskUsage(path)

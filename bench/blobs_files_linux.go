@@ -99,8 +99,7 @@ func diskUsage(path string) (total int64, err error) {
 	return total, err
 }
 
-// syncFileSystem returns when all that was written is on disk, so that nothing
-// is written behind the back of a measurement.
+// syncFileSystem writes out what lies on the same file system as path.
 func syncFileSystem(path string) error {
 	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {

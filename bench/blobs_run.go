@@ -182,7 +182,7 @@ func (r *blobRun) timeWrites(ctx context.Context, series *BlobSeries, store blob
 			return err
 		}
 	}
-	return syncFileSystem(r.DB)
+	return r.sync()
 }
 
 // verify reads blobs and compares them with what was written, where this

@@ -54,7 +54,7 @@ func (b Blobs) make(ctx context.Context) (*blobSet, error) {
 			return nil, fmt.Errorf("make the files: %w", err)
 		}
 	}
-	return s, syncFileSystem(b.DB)
+	return s, b.sync()
 }
 
 // mix makes a number that looks random from one that counts.

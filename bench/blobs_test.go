@@ -23,6 +23,7 @@ func tinyBlobs(t *testing.T) Blobs {
 		Order:    Random,
 		APIs:     BlobAPIs,
 		Rounds:   2,
+		sparing:  true,
 	}
 }
 
@@ -122,7 +123,7 @@ func change(t *testing.T, path string) {
 func TestBlobsArticle(t *testing.T) {
 	t.Parallel()
 	b := tinyBlobs(t)
-	b.Article, b.Rounds, b.APIs, b.sparing = true, 1, []BlobAPI{BlobMapped, BlobSQL}, true
+	b.Article, b.Rounds, b.APIs = true, 1, []BlobAPI{BlobMapped, BlobSQL}
 	if runtime.GOOS != "linux" {
 		t.Skip("cold caches are measured on Linux")
 	}
