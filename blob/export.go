@@ -63,7 +63,7 @@ func (ex *exporter) run(ctx context.Context) error {
 	from := ex.opts.prefix()
 	for {
 		var page []entry
-		err := ex.db.View(ctx, func(tx *nearlite.ReadTx) (err error) {
+		err := look(ctx, ex.db, func(tx *nearlite.ReadTx) (err error) {
 			page, err = ex.s.page(tx, from, above(ex.opts.prefix()), pageSize)
 			return err
 		})
@@ -83,7 +83,7 @@ func (ex *exporter) run(ctx context.Context) error {
 }
 
 func (ex *exporter) count(ctx context.Context) error {
-	return ex.db.View(ctx, func(tx *nearlite.ReadTx) error {
+	return look(ctx, ex.db, func(tx *nearlite.ReadTx) error {
 		row := tx.QueryRow(ex.s.sql.usage, ex.opts.prefix(), above(ex.opts.prefix()))
 		if err := row.Err(); ex.s.absent(err, ex.s.table) {
 			return nil

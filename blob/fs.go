@@ -69,16 +69,26 @@ func (f FS) view(name string, fn func(tx *nearlite.ReadTx) error) error {
 	if !fs.ValidPath(name) {
 		return fs.ErrInvalid
 	}
-	err := f.db.View(context.Background(), fn)
+	err := look(context.Background(), f.db, fn)
 	if e, ok := err.(*Error); ok {
 		return e.Err // the caller says the rest
 	}
 	return err
 }
 
+// look is View for short looks that can be taken again: one whose snapshot has
+// expired was overtaken by a computer that slept, and another will not be.
+func look(ctx context.Context, db *nearlite.DB, fn func(tx *nearlite.ReadTx) error) error {
+	err := db.View(ctx, fn)
+	for try := 0; try < 3 && errors.Is(err, nearlite.ErrSnapshotExpired); try++ {
+		err = db.View(ctx, fn)
+	}
+	return err
+}
+
 // load reads one row on a snapshot of its own.
 func (f FS) load(dst []byte, key int64) (row []byte, err error) {
-	err = f.db.View(context.Background(), func(tx *nearlite.ReadTx) error {
+	err = look(context.Background(), f.db, func(tx *nearlite.ReadTx) error {
 		row, err = f.s.loadChunk(tx, dst, key)
 		return err
 	})

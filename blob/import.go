@@ -183,7 +183,7 @@ func (im *importer) read() {
 
 // unchanged reports whether the object is there already, by size and time.
 func (im *importer) unchanged(f source) (same bool, err error) {
-	err = im.db.View(im.ctx, func(tx *nearlite.ReadTx) error {
+	err = look(im.ctx, im.db, func(tx *nearlite.ReadTx) error {
 		old, err := im.s.find(tx, f.name)
 		same = err == nil && old.Size == f.info.Size() && old.ModTime.Equal(f.info.ModTime())
 		if err == ErrNotExist {

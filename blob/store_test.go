@@ -477,4 +477,13 @@ func TestGetAllocates(t *testing.T) {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
+	get := func(tx *nearlite.ReadTx) error { return second(s.Get(tx, "10k")) }
+	n := testing.AllocsPerRun(1000, func() {
+		if err := db.View(bg, get); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n != 1 {
+		t.Errorf("%v allocations for a result", n)
+	}
 }
