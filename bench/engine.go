@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"time"
 
 	"github.com/nearlite/nearlite"
 )
@@ -11,7 +12,11 @@ type engineDB struct{ db *nearlite.DB }
 
 // openEngineDB opens a database for so many requests at once.
 func openEngineDB(ctx context.Context, path string, durability Durability, requests int) (engineDB, error) {
-	opts := &nearlite.Options{QueueMax: max(200_000, requests)}
+	opts := &nearlite.Options{
+		QueueMax: max(200_000, requests),
+		// To add up a billion balances takes longer than a minute.
+		MaxSnapshotAge: time.Hour,
+	}
 	if durability == Normal {
 		opts.Durability = nearlite.Normal
 	}
