@@ -121,17 +121,19 @@ func (b bars) left() float64 {
 	return min(max(float64(longest)*labelWidth+14, 70), 330)
 }
 
+// largest is where the axis ends: at the end of the longest spread, but at no
+// more than twice the longest bar, for one bad round would make all bars short.
 func (b bars) largest() float64 {
-	largest := 0.0
+	value, high := 0.0, 0.0
 	if b.even != "" {
-		largest = 1
+		value = 1
 	}
 	for _, g := range b.groups {
 		for _, bar := range g.bars {
-			largest = max(largest, bar.value, bar.high)
+			value, high = max(value, bar.value), max(high, bar.high)
 		}
 	}
-	return largest
+	return max(value, min(high, 2*value))
 }
 
 func (b bars) drawAxis(p *Plot, x scale, ticks []float64, top, bottom float64) {
@@ -154,6 +156,9 @@ func (b bars) drawBar(p *Plot, x scale, bar bar, left, top, height float64) {
 	if bar.low > 0 {
 		p.whisker(x.of(bar.low), x.of(bar.high), y)
 		end = max(end, x.of(bar.high))
+		if bar.high > x.to { // it goes on beyond the plot
+			p.path("beyond", []float64{end, y - 4, end + 5, y, end, y + 4})
+		}
 	}
 	p.text("value", "start", end+7, y+labelDrop, b.unit(bar.value))
 }

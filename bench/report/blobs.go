@@ -149,13 +149,23 @@ func sweepFigure(r *bench.BlobsReport, suffix string) Figure {
 		}
 		l.curves = append(l.curves, c)
 		if crossover, ok := r.Crossover[a]; ok && (a == bench.BlobView || len(l.curves) == 1) {
-			message = fmt.Sprintf("%s is faster than files up to %s", api(a), clean(crossover.String()))
+			message = fmt.Sprintf("%s is faster than files up to %s", api(a), upTo(crossover))
 		}
 	}
 	l.title = message
 	notes := blobNotes(r, nil)
 	notes[1].Text = "Warm caches, random order, files in one flat directory, 4 KiB pages unless said otherwise; the blobs of one size have 128 MiB together, and less where they would be too many."
 	return Figure{Plot: l.plot(), Table: l.table(), Notes: notes}
+}
+
+func upTo(c bench.Crossover) string {
+	switch c.Where {
+	case bench.At:
+		return "about " + bytes(float64(c.Bytes))
+	case bench.Above:
+		return bytes(float64(c.Bytes)) + " and more"
+	}
+	return "less than " + bytes(float64(c.Bytes))
 }
 
 func diskFigure(r *bench.BlobsReport, suffix string) Figure {

@@ -103,7 +103,7 @@ func TestPageSaysWhatOneShouldSee(t *testing.T) {
 		"Warm caches: View reads a blob 1.80× as fast as a file is read",
 		"Cold caches: a file is read 2.00× as fast as View reads a blob",
 		"Overwriting in one transaction is 4.50× as fast as overwriting files",
-		"View is faster than files up to about 200.0 KiB",
+		"View is faster than files up to about 200 KiB",
 		"The database takes 11.6 % less disk than files",
 		"took 16.6 % less",
 		"ideal",
@@ -221,6 +221,27 @@ func TestPlotsAsFiles(t *testing.T) {
 		"ledger-latency.svg", "ledger.svg", "reads-latency.svg", "reads-per-thread.svg", "reads.svg"}
 	if !slices.Equal(got, want) {
 		t.Errorf("files %v, want %v", got, want)
+	}
+}
+
+// One bad round must not make all bars short.
+func TestAxisEndsBeforeAnOutlier(t *testing.T) {
+	t.Parallel()
+	b := bars{unit: times, groups: []barGroup{{bars: []bar{{label: "a", value: 2, low: 1, high: 40}, {label: "b", value: 3, low: 2, high: 4}}}}}
+	if got := b.largest(); got != 6 {
+		t.Errorf("the axis goes to %v", got)
+	}
+	beyond := 0
+	for _, s := range b.plot().Shapes {
+		if s.Class == "beyond" {
+			beyond++
+		}
+	}
+	if beyond != 1 {
+		t.Errorf("%d spreads go on beyond the plot, want one", beyond)
+	}
+	if !strings.Contains(b.words(), "40.0×") && !strings.Contains(b.words(), "40×") {
+		t.Errorf("the words leave the outlier out: %s", b.words())
 	}
 }
 
