@@ -174,9 +174,9 @@ func (tx *ReadTx) QueryRow(sql string, args ...any) Row {
 	return row
 }
 
-// QueryRowTail is QueryRow with the bytes of the last column appended to *tail
-// instead of being kept in the row, where that column then is NULL: the way to
-// read a large value without an allocation.
+// QueryRowTail is QueryRow with the bytes of the last column, a text or blob,
+// appended to *tail instead of being kept in the row, where that column then is
+// NULL: the way to read a large value without an allocation.
 func (tx *ReadTx) QueryRowTail(tail *[]byte, sql string, args ...any) Row {
 	s, err := tx.prepare(sql)
 	if err != nil {

@@ -208,10 +208,10 @@ func (s *Stmt) QueryRow(args ...any) Row {
 	return r
 }
 
-// QueryRowTail is QueryRow with the bytes of the last column appended to *tail
-// instead of being kept in the row, where that column then is NULL. It is for
-// large values: with room in *tail nothing is allocated, and bytes are copied
-// once, straight from SQLite's memory.
+// QueryRowTail is QueryRow with the bytes of the last column, a text or blob,
+// appended to *tail instead of being kept in the row, where that column then is
+// NULL. It is for large values: with room in *tail nothing is allocated, and the
+// bytes are copied once, straight from SQLite's memory.
 func (s *Stmt) QueryRowTail(tail *[]byte, args ...any) Row {
 	c := s.conn
 	if err := c.turn.enter(); err != nil {
