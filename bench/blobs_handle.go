@@ -126,9 +126,10 @@ func (h *handleBlobs) overwrite(_ context.Context, keys []int) error {
 	})
 }
 
-// settle copies the write-ahead log back, if there is one.
+// settle copies the write-ahead log back, if there is one, so that the next
+// write begins it anew.
 func (h *handleBlobs) settle(context.Context) error {
-	_, _, err := h.conn.Checkpoint(sqlite.CheckpointTruncate)
+	_, _, err := h.conn.Checkpoint(sqlite.CheckpointRestart)
 	return err
 }
 

@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"github.com/nearlite/nearlite/sqlite"
 )
 
 // blobStore is a place for blobs and a way to them.
@@ -39,6 +41,13 @@ func (s *blobSet) measure(ctx context.Context, plan BlobsPlan) (part BlobsPart, 
 			err = errors.Join(err, store.close())
 		}
 	}()
+	if plan.Write && !plan.JournalOff {
+		release, err := r.keepLogs()
+		if err != nil {
+			return part, err
+		}
+		defer func() { err = errors.Join(err, release()) }()
+	}
 	for _, api := range plan.APIs {
 		series := &BlobSeries{Store: string(api), place: blobDatabase}
 		if api == BlobStore {
@@ -57,6 +66,36 @@ func (s *blobSet) measure(ctx context.Context, plan BlobsPlan) (part BlobsPart, 
 	}
 	s.Progress.report(plan.Name+", rounds", int64(s.Rounds+1), int64(s.Rounds+1))
 	return newBlobsPart(r), nil
+}
+
+// keepLogs keeps the write-ahead logs when everybody else has closed the
+// databases, so that they grow in the round that does not count and are there
+// from then on, as in a program that has run for a while, and as the files are.
+func (r *blobRun) keepLogs() (release func() error, err error) {
+	var conns []*sqlite.Conn
+	release = func() error {
+		var errs []error
+		for _, c := range conns {
+			errs = append(errs, c.Close())
+		}
+		return errors.Join(errs...)
+	}
+	paths := []string{r.DB}
+	if slices.Contains(r.plan.APIs, BlobStore) {
+		paths = append(paths, r.storePath())
+	}
+	for _, path := range paths {
+		c, err := sqlite.Open(path, sqlite.OpenReadWrite, "")
+		if err != nil {
+			return nil, errors.Join(err, release())
+		}
+		conns = append(conns, c)
+		// A connection opens the log when it first reads.
+		if err := c.QueryRow("SELECT count(*) FROM sqlite_schema").Err(); err != nil {
+			return nil, errors.Join(fmt.Errorf("open the log of %s: %w", path, err), release())
+		}
+	}
+	return release, nil
 }
 
 // round has each store do the same, a different one first each time. Round 0
