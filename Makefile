@@ -2,7 +2,7 @@
 # only copy: CI, the linter and every target use them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check bench fmt fmt-check lint vet race fuzz-short sanitize limits clean
+.PHONY: help run build test check bench bench-postgres bench-billion bench-blobs bench-report fmt fmt-check lint vet race fuzz-short blob-huge sanitize limits clean
 
 # SQLite's full-text search and math functions are build tags of the C library's module.
 TAGS := sqlite_fts5,sqlite_math_functions
@@ -31,7 +31,7 @@ LIMITS_DIR  ?= ../shared/limits
 FUZZTIME    ?= 10s
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## a ledger of a million accounts, committing, beside mattn/go-sqlite3; under a minute
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT INT TERM && \
@@ -53,6 +53,38 @@ bench: build ## ten million accounts and point reads, measured; JSON in bin/benc
 	$(NEARLITE) bench ledger --db bin/bench/ledger.db --accounts 10000000 --callers 1024 --duration 30s --durability full --peer mattn --json bin/bench/ledger-mattn.json
 	$(NEARLITE) bench ledger --db bin/bench/ledger.db --accounts 10000000 --callers 1024 --duration 30s --durability full --peer mattn-batched --json bin/bench/ledger-mattn-batched.json
 	$(NEARLITE) bench reads --db bin/bench/ledger.db --rows 10000000 --query point --threads 1,2 --seconds 10 --json bin/bench/reads.json
+
+bench-postgres: build ## the article's tables beside a throw-away PostgreSQL, installed if missing (15 minutes; less with BENCH_FLAGS="--duration 1s --burst 20000")
+	@mkdir -p bin/bench/article
+	scripts/with-postgres sh -c 'exec $(NEARLITE) bench article --db "$$NEARLITE_SCRATCH/article.db" --json bin/bench/article $(BENCH_FLAGS)'
+
+bench-blobs: build ## the charts of “35% Faster Than The Filesystem” on this machine: 5 GB in bin/bench/blobs, ten minutes (less with BLOBS_FLAGS="--count 10000")
+	@mkdir -p bin/bench/blobs
+	$(NEARLITE) bench blobs --db bin/bench/blobs/blobs.db --article --json bin/bench/blobs.json $(BLOBS_FLAGS)
+
+bench-report: build ## one page of plots, bin/bench/index.html, from every JSON file in bin/bench
+	@files=$$(find bin/bench -name '*.json' | sort) && if [ -z "$$files" ]; then echo "nothing in bin/bench: make bench, bench-blobs or bench-postgres first"; exit 1; fi && \
+	$(NEARLITE) bench report $$files -o bin/bench/index.html --svg bin/bench/plots
+
+# The same at any size: make bench-billion ACCOUNTS=10000000 SECONDS=5. A billion accounts
+# are not added up: that would read the whole file twice for each line.
+ACCOUNTS    ?= 1000000000
+BILLION_DIR ?= bin/bench/billion
+SECONDS     ?= 60
+BILLION     = $(NEARLITE) bench ledger --db "$(BILLION_DIR)/ledger.db" --accounts $(ACCOUNTS) --no-check --duration $(SECONDS)s
+bench-billion: build ## the ledger and point reads over a billion accounts: 35 GB in BILLION_DIR, an hour
+	@mkdir -p "$(BILLION_DIR)"
+	@free=$$(df -Pk "$(BILLION_DIR)" | awk 'NR == 2 {print $$4}'); need=$$(($(ACCOUNTS) / 1000000 * 40000)); \
+	if [ ! -e "$(BILLION_DIR)/ledger.db" ] && [ "$$free" -lt "$$need" ]; then \
+		echo "$(BILLION_DIR) has $$((free >> 20)) GiB free, $$((need >> 20)) are needed: name another disk with BILLION_DIR=…"; exit 1; fi
+	$(BILLION) --mode savepoint --callers 1000 --json "$(BILLION_DIR)/savepoint-1000.json"
+	$(BILLION) --mode savepoint --callers 10000 --json "$(BILLION_DIR)/savepoint-10000.json"
+	$(BILLION) --mode mixed --callers 1000 --json "$(BILLION_DIR)/mixed.json"
+	$(BILLION) --mode savepoint --callers 1000 --dist uniform --json "$(BILLION_DIR)/uniform.json"
+	$(NEARLITE) bench reads --db "$(BILLION_DIR)/ledger.db" --query point --threads 1,2,4,2,1 --seconds $(SECONDS) --json "$(BILLION_DIR)/reads.json"
+
+blob-huge: ## an object of 5 GiB through package blob (8 GB of disk, about a minute)
+	NEARLITE_BLOB_HUGE=1 go test -run '^TestHuge$$' -v -timeout 30m ./blob
 
 fmt: ## rewrite the Go files as gofmt wants them
 	@gofmt -l -w .

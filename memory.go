@@ -3,6 +3,8 @@ package nearlite
 import (
 	"context"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -31,8 +33,8 @@ func (db *DB) chooseMapping(context.Context) error {
 	return nil
 }
 
-// availableMemory returns the machine's memory or the cgroup's limit, whichever
-// is smaller, in bytes; 1 GiB if neither can be read.
+// availableMemory returns the machine's memory or the control group's limit,
+// whichever is smaller, in bytes; 1 GiB if neither can be read.
 func availableMemory() int64 {
 	memory := int64(1) << 30
 	if b, err := os.ReadFile("/proc/meminfo"); err == nil {
@@ -44,7 +46,8 @@ func availableMemory() int64 {
 			}
 		}
 	}
-	for _, name := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
+	groups, _ := os.ReadFile("/proc/self/cgroup")
+	for _, name := range memoryLimits(string(groups)) {
 		if b, err := os.ReadFile(name); err == nil {
 			if limit, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64); err == nil {
 				memory = min(memory, limit)
@@ -52,4 +55,34 @@ func availableMemory() int64 {
 		}
 	}
 	return memory
+}
+
+// memoryLimits returns the files that may limit the memory of a process whose
+// /proc/self/cgroup is given: those of its control group and of every one above
+// it, in either version. In a container the path may be another's, so that the
+// root of what is mounted is always among them.
+func memoryLimits(groups string) []string {
+	var files []string
+	for line := range strings.Lines(groups) {
+		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(parts) < 3 {
+			continue
+		}
+		var root, file string
+		switch {
+		case parts[1] == "":
+			root, file = "/sys/fs/cgroup", "memory.max"
+		case slices.Contains(strings.Split(parts[1], ","), "memory"):
+			root, file = "/sys/fs/cgroup/memory", "memory.limit_in_bytes"
+		default:
+			continue
+		}
+		for dir := filepath.Clean("/" + parts[2]); ; dir = filepath.Dir(dir) {
+			files = append(files, filepath.Join(root, dir, file))
+			if dir == "/" {
+				break
+			}
+		}
+	}
+	return files
 }

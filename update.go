@@ -152,6 +152,21 @@ func (tx *WriteTx) QueryRow(sql string, args ...any) Row {
 	return row
 }
 
+// QueryRowTail is QueryRow with the bytes of the last column, a text or blob,
+// appended to *tail instead of being kept in the row, where that column then is
+// NULL: the way to read a large value without an allocation.
+func (tx *WriteTx) QueryRowTail(tail *[]byte, sql string, args ...any) Row {
+	s, err := tx.t.prepare(sql)
+	if err != nil {
+		return sqlite.ErrorRow(err)
+	}
+	row := s.QueryRowTail(tail, args...)
+	if err := row.Err(); err != nil && err != ErrNoRows {
+		return sqlite.ErrorRow(tx.t.failed(err))
+	}
+	return row
+}
+
 // prepare returns a statement that may run now, with whatever must precede it done.
 func (t *transaction) prepare(sql string) (*sqlite.Stmt, error) {
 	if t == nil {

@@ -182,6 +182,21 @@ func (tx *ReadTx) QueryRow(sql string, args ...any) Row {
 	return row
 }
 
+// QueryRowTail is QueryRow with the bytes of the last column, a text or blob,
+// appended to *tail instead of being kept in the row, where that column then is
+// NULL: the way to read a large value without an allocation.
+func (tx *ReadTx) QueryRowTail(tail *[]byte, sql string, args ...any) Row {
+	s, err := tx.prepare(sql)
+	if err != nil {
+		return sqlite.ErrorRow(err)
+	}
+	row := s.QueryRowTail(tail, args...)
+	if err := row.Err(); err != nil && err != ErrNoRows {
+		return sqlite.ErrorRow(tx.failed(err))
+	}
+	return row
+}
+
 // Query runs one query on a snapshot of its own and yields its rows; a row is
 // valid until the next. The snapshot is held until the loop ends.
 func (db *DB) Query(ctx context.Context, sql string, args ...any) iter.Seq2[Row, error] {

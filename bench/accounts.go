@@ -9,10 +9,19 @@ const (
 	// Power is the article's power law: 99.95 % of the picks fall on the first
 	// accounts, 0.05 % of them all.
 	Power Dist = "power"
+	// Billion is the power law over a billion accounts, whatever there are: the
+	// ids drawn are folded into them. A table of a million has as many accounts
+	// that everybody wants as the article's then, and as few collisions. With
+	// Power it has a thousandth of them, on which transactions that hold row
+	// locks over a network wait for one another all the time.
+	Billion Dist = "billion"
 	// Uniform picks every account equally often, so that a batch touches as
 	// many pages as it has updates.
 	Uniform Dist = "uniform"
 )
+
+// articleAccounts is how many accounts the article has.
+const articleAccounts = 1_000_000_000
 
 // powerLawShare is the article's p: the share of picks that goes to the few.
 const powerLawShare = 0.9995
@@ -51,25 +60,33 @@ type picker struct {
 	state    uint64
 	accounts uint64
 	law      powerLaw
-	uniform  bool
+	dist     Dist
 }
 
 func newPicker(dist Dist, accounts int64, caller int) picker {
-	return picker{
+	p := picker{
 		state:    seed(uint64(caller)),
 		accounts: uint64(accounts),
 		law:      newPowerLaw(accounts),
-		uniform:  dist == Uniform,
+		dist:     dist,
 	}
+	if dist == Billion {
+		p.law = newPowerLaw(articleAccounts)
+	}
+	return p
 }
 
 // next draws the id of an account.
 func (p *picker) next() int64 {
 	n := p.random()
-	if p.uniform {
+	if p.dist == Uniform {
 		return int64(n % p.accounts)
 	}
-	return p.law.id(float64(n>>11) / (1 << 53))
+	id := p.law.id(float64(n>>11) / (1 << 53))
+	if p.dist == Billion {
+		return id % int64(p.accounts)
+	}
+	return id
 }
 
 // random is Marsaglia's xorshift: three shifts and no memory shared with

@@ -65,6 +65,33 @@ func TestPowerLawMoments(t *testing.T) {
 	}
 }
 
+// The law of a billion on a small table has the article's collisions: of so many
+// picks, about as many fall on an account that was picked before.
+func TestBillionCollidesLikeABillion(t *testing.T) {
+	t.Parallel()
+	again := func(dist Dist, accounts int64) (n int) {
+		pick, seen := newPicker(dist, accounts, 5), map[int64]bool{}
+		for range 10_000 {
+			id := pick.next()
+			if id < 0 || id >= accounts {
+				t.Fatalf("%s of %d accounts: id %d", dist, accounts, id)
+			}
+			if seen[id] {
+				n++
+			}
+			seen[id] = true
+		}
+		return n
+	}
+	billion, folded, plain := again(Power, 1_000_000_000), again(Billion, 1_000_000), again(Power, 1_000_000)
+	if d := folded - billion; d < -200 || d > 200 {
+		t.Errorf("%d picks of 10,000 fall on a billion accounts twice, %d on a million with the law of a billion", billion, folded)
+	}
+	if plain < 9000 {
+		t.Errorf("%d picks of 10,000 fall on a million twice: the reason for the other law is gone", plain)
+	}
+}
+
 func TestUniformMoments(t *testing.T) {
 	t.Parallel()
 	const accounts, picks = 1000, 1_000_000

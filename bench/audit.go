@@ -14,7 +14,8 @@ type audit struct {
 const (
 	sumSQL = "SELECT sum(balance) FROM account"
 	// Only what differs from the first balance is weighted: the sum stays small.
-	weightedSQL = "SELECT sum((balance - 1000000000) * id) FROM account"
+	// The casts are for PostgreSQL, where the columns have 32 bits.
+	weightedSQL = "SELECT CAST(sum(CAST(balance - 1000000000 AS BIGINT) * id) AS BIGINT) FROM account"
 )
 
 // openAudit adds up the balances.

@@ -32,15 +32,16 @@ type job struct {
 
 // batchStmts are the statements that transactions are made of.
 type batchStmts struct {
-	credit, debit                *sql.Stmt
+	updates                      []*sql.Stmt
 	savepoint, release, rollback *sql.Stmt
 }
 
-func startBatcher(ctx context.Context, db *sql.DB, savepoints bool) (*batcher, error) {
+func startBatcher(ctx context.Context, db *sql.DB, updates []string, savepoints bool) (_ *batcher, err error) {
 	b := &batcher{db: db, savepoints: savepoints, jobs: make(chan *job, batchMax), done: make(chan struct{})}
-	err := prepare(ctx, db, map[string]**sql.Stmt{
-		creditSQL:                   &b.prepared.credit,
-		debitSQL:                    &b.prepared.debit,
+	if b.prepared.updates, err = prepareAll(ctx, db, updates); err != nil {
+		return nil, err
+	}
+	err = prepare(ctx, db, map[string]**sql.Stmt{
 		"SAVEPOINT one":             &b.prepared.savepoint,
 		"RELEASE one":               &b.prepared.release,
 		"ROLLBACK TO SAVEPOINT one": &b.prepared.rollback,
@@ -140,13 +141,15 @@ func (s batchStmts) isolated(ctx context.Context, j *job) (failed, err error) {
 
 // in returns the statements as part of a transaction.
 func (s batchStmts) in(ctx context.Context, tx *sql.Tx) batchStmts {
-	return batchStmts{
-		credit:    tx.StmtContext(ctx, s.credit),
-		debit:     tx.StmtContext(ctx, s.debit),
+	in := batchStmts{
 		savepoint: tx.StmtContext(ctx, s.savepoint),
 		release:   tx.StmtContext(ctx, s.release),
 		rollback:  tx.StmtContext(ctx, s.rollback),
 	}
+	for _, update := range s.updates {
+		in.updates = append(in.updates, tx.StmtContext(ctx, update))
+	}
+	return in
 }
 
 // prepare prepares each text into its variable.
@@ -157,4 +160,15 @@ func prepare(ctx context.Context, db *sql.DB, stmts map[string]**sql.Stmt) (err 
 		}
 	}
 	return nil
+}
+
+// prepareAll prepares texts in order.
+func prepareAll(ctx context.Context, db *sql.DB, texts []string) ([]*sql.Stmt, error) {
+	stmts := make([]*sql.Stmt, len(texts))
+	for i, text := range texts {
+		if err := prepare(ctx, db, map[string]**sql.Stmt{text: &stmts[i]}); err != nil {
+			return nil, err
+		}
+	}
+	return stmts, nil
 }

@@ -4,9 +4,16 @@
 // [Ledger] is the workload of the article "100000 TPS over a billion rows": a
 // table of accounts, callers who each move 100 from one account to another, and
 // accounts drawn by a power law. [Reads] is the one of "Scaling SQLite to 4M
-// QPS on a single server", and the point read of the ledger beside it. Both
-// return a report that prints as a table and marshals to JSON with everything
-// needed to judge it: the settings, the machine, the SQLite it ran on.
+// QPS on a single server", and the point read of the ledger beside it. [Blobs]
+// is the one of "35% Faster Than The Filesystem": the same blobs in a database
+// and in files, in turns. Each returns a report that prints as a table and
+// marshals to JSON with everything needed to judge it: the settings, the machine,
+// the SQLite it ran on. Package report makes pictures of them.
+//
+// A ledger runs on a PostgreSQL server as well, and [Article] is the article's
+// tables from end to end. Two kinds of waiting can be added to a transaction, and
+// they are never mixed up: a network's round trip, which only a server's clients
+// have, and the application's own thinking, which everybody has.
 //
 // # What the figures mean
 //

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"time"
 
 	"github.com/nearlite/nearlite"
 )
@@ -11,13 +12,19 @@ type engineDB struct{ db *nearlite.DB }
 
 // openEngineDB opens a database for so many requests at once.
 func openEngineDB(ctx context.Context, path string, durability Durability, requests int) (engineDB, error) {
-	opts := &nearlite.Options{QueueMax: max(200_000, requests)}
+	opts := &nearlite.Options{
+		QueueMax: max(200_000, requests),
+		// To add up a billion balances takes longer than a minute.
+		MaxSnapshotAge: time.Hour,
+	}
 	if durability == Normal {
 		opts.Durability = nearlite.Normal
 	}
 	db, err := nearlite.Open(ctx, path, opts)
 	return engineDB{db}, err
 }
+
+func (e engineDB) table() dataset { return accounts }
 
 func (e engineDB) exec(ctx context.Context, sql string, args ...any) error {
 	_, err := e.db.Exec(ctx, sql, args...)

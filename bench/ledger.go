@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"slices"
 	"time"
 )
 
@@ -51,6 +51,24 @@ const (
 	// MattnBatched is mattn/go-sqlite3 behind the batcher that one would write
 	// by hand: a channel, a goroutine, a transaction.
 	MattnBatched Peer = "mattn-batched"
+	// Postgres is a PostgreSQL server, through pgx with a pool of connections
+	// and prepared statements. Single and Savepoint are one and the same to it:
+	// transactions of their own, as many at once as the pool has connections,
+	// and the server lets those that commit together share a flush. Batch sends
+	// a transfer's statements together, in one round trip and one transaction.
+	Postgres Peer = "postgres"
+)
+
+// Isolation is how well PostgreSQL keeps transactions apart. SQLite's are always
+// serializable.
+type Isolation string
+
+const (
+	// ReadCommitted is PostgreSQL's default.
+	ReadCommitted Isolation = "read-committed"
+	// Serializable is what SQLite gives. PostgreSQL refuses transactions that
+	// it cannot put in an order; they are begun again, and counted.
+	Serializable Isolation = "serializable"
 )
 
 // Ledger is one run of the ledger: every caller moves 100 from one account to
@@ -65,8 +83,24 @@ type Ledger struct {
 	Durability Durability
 	Dist       Dist
 	Peer       Peer
+	ExtraQuery bool     // a transfer has a third update, of a third account
+	Cold       bool     // the file is put out of memory before it is opened; needs NoCheck
 	NoCheck    bool     // do not add up the balances before and after
 	Progress   Progress // told about the steps of a run; nil = nobody
+
+	// Net and Think are two kinds of waiting, and never the same. Net is a
+	// simulated network's round trip: PostgreSQL pays one for every statement,
+	// BEGIN and COMMIT too; a database in the process has none, and its report
+	// says that it was not paid. Think is the application's own time between
+	// two statements of a transaction, and everybody pays it.
+	Net   time.Duration
+	Think time.Duration
+
+	// DSN says where PostgreSQL is, as a URL or as name=value pairs; what it
+	// leaves out comes from PGHOST, PGUSER and so on, as for psql.
+	DSN       string
+	Pool      int       // PostgreSQL's connections; 0 = 8, the article's
+	Isolation Isolation // PostgreSQL's; "" = ReadCommitted
 }
 
 // Progress is told how far a step of a run has come. It is called from one
@@ -79,55 +113,39 @@ func (p Progress) report(step string, done, total int64) {
 	}
 }
 
-func (l Ledger) validate() error {
-	switch {
-	case l.DB == "":
-		return errors.New("no path for the ledger's database")
-	case l.Accounts < 1:
-		return fmt.Errorf("%d accounts: a ledger has at least one", l.Accounts)
-	case l.Burst < 0:
-		return fmt.Errorf("a burst of %d requests", l.Burst)
-	case l.Burst == 0 && l.Callers < 1:
-		return fmt.Errorf("%d callers: at least one has to ask", l.Callers)
-	case l.Burst == 0 && l.Duration <= 0:
-		return fmt.Errorf("a duration of %s: callers need time", l.Duration)
-	case l.Mode == Single && l.Peer == MattnBatched:
-		return errors.New("mattn-batched has no mode single: the peer mattn commits every transfer alone")
-	}
-	return errors.Join(
-		oneOf("mode", l.Mode, Single, Batch, Savepoint, Mixed),
-		oneOf("durability", l.Durability, Normal, Full),
-		oneOf("distribution", l.Dist, Power, Uniform),
-		oneOf("peer", l.Peer, Nearlite, Mattn, MattnBatched))
-}
-
-// oneOf returns an error unless the value is one of those there are.
-func oneOf[T ~string](what string, value T, all ...T) error {
-	if slices.Contains(all, value) {
-		return nil
-	}
-	return fmt.Errorf("no %s %q: there is %q", what, value, all)
-}
-
 // Run opens the database, fills it if it is new, lets the callers work, and
 // reports. A canceled ctx ends a run early and is returned as an error.
 func (l Ledger) Run(ctx context.Context) (*LedgerReport, error) {
 	if err := l.validate(); err != nil {
 		return nil, err
 	}
+	l = l.withDefaults()
+	if l.Cold {
+		if err := evict(l.DB); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("make the ledger cold: %w", err)
+		}
+	}
 	system, err := openLedger(ctx, l)
 	if err != nil {
-		return nil, fmt.Errorf("open the ledger %s: %w", l.DB, err)
+		return nil, fmt.Errorf("open the ledger%s: %w", l.where(), err)
 	}
 	report, err := l.runOn(ctx, system)
 	if err := errors.Join(err, system.close()); err != nil {
-		return nil, fmt.Errorf("ledger %s: %w", l.DB, err)
+		return nil, fmt.Errorf("ledger%s: %w", l.where(), err)
 	}
 	return report, nil
 }
 
+// where names the file in an error; a server's errors name the server.
+func (l Ledger) where() string {
+	if l.Peer == Postgres {
+		return ""
+	}
+	return " " + l.DB
+}
+
 func (l Ledger) runOn(ctx context.Context, system ledgerSystem) (*LedgerReport, error) {
-	if _, err := accounts.fill(ctx, system, l.Accounts, l.Progress); err != nil {
+	if _, err := system.table().fill(ctx, system, l.Accounts, l.Progress); err != nil {
 		return nil, err
 	}
 	audit, err := l.openAudit(ctx, system)
@@ -135,7 +153,10 @@ func (l Ledger) runOn(ctx context.Context, system ledgerSystem) (*LedgerReport, 
 		return nil, fmt.Errorf("add up the balances: %w", err)
 	}
 	run := newLedgerRun(l, system)
-	meter := startMeter(l, system)
+	meter, err := startMeter(ctx, l, system)
+	if err != nil {
+		return nil, err
+	}
 	err = run.work(ctx)
 	meter.callersDone()
 	if err == nil {
@@ -148,7 +169,7 @@ func (l Ledger) runOn(ctx context.Context, system ledgerSystem) (*LedgerReport, 
 	if err := audit.close(ctx, system, run.moved.Load()); err != nil {
 		return nil, err
 	}
-	return meter.report(run.latency.merged()), nil
+	return meter.report(ctx, run.latency.merged())
 }
 
 // openLedger opens the database with what the ledger is to run on.
@@ -158,6 +179,8 @@ func openLedger(ctx context.Context, l Ledger) (ledgerSystem, error) {
 		return openMattn(ctx, l)
 	case MattnBatched:
 		return openMattnBatched(ctx, l)
+	case Postgres:
+		return openPostgres(ctx, l)
 	default:
 		return openEngine(ctx, l)
 	}

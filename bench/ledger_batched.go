@@ -13,7 +13,8 @@ type mattnBatched struct {
 	batcher *batcher
 	readers mattnDB // a pool, for the lookups of mixed requests
 	lookup  *sql.Stmt
-	mixed   bool
+	ledger  Ledger
+	*waits
 }
 
 func openMattnBatched(ctx context.Context, l Ledger) (ledgerSystem, error) {
@@ -29,7 +30,7 @@ func openMattnBatched(ctx context.Context, l Ledger) (ledgerSystem, error) {
 		writer.Close()
 		return nil, err
 	}
-	m := &mattnBatched{mattnDB: writer, readers: readers, mixed: l.Mode == Mixed}
+	m := &mattnBatched{mattnDB: writer, readers: readers, ledger: l, waits: newWaits(l)}
 	if err := m.start(ctx, l.Mode != Batch); err != nil {
 		return nil, errors.Join(err, readers.Close(), writer.Close())
 	}
@@ -44,12 +45,12 @@ func (m *mattnBatched) start(ctx context.Context, savepoints bool) (err error) {
 	if m.lookup, err = m.readers.PrepareContext(ctx, lookupSQL); err != nil {
 		return fmt.Errorf("prepare %q: %w", lookupSQL, err)
 	}
-	m.batcher, err = startBatcher(ctx, m.DB, savepoints)
+	m.batcher, err = startBatcher(ctx, m.DB, m.ledger.updates(), savepoints)
 	return err
 }
 
 func (m *mattnBatched) caller(pick picker) ledgerCaller {
-	c := &batchedCaller{batched: m, transfer: transfer{pick: pick}}
+	c := &batchedCaller{batched: m, transfer: m.ledger.transfer(pick)}
 	c.job = job{run: c.transferIn, answer: make(chan error, 1)}
 	return c
 }
@@ -61,15 +62,19 @@ type batchedCaller struct {
 }
 
 func (c *batchedCaller) transferIn(ctx context.Context, tx batchStmts) error {
-	if _, err := tx.credit.ExecContext(ctx, c.credit[0]); err != nil {
-		return err
+	for i, update := range tx.updates {
+		if i > 0 {
+			c.batched.between()
+		}
+		if _, err := update.ExecContext(ctx, c.args[i][0]); err != nil {
+			return err
+		}
 	}
-	_, err := tx.debit.ExecContext(ctx, c.debit[0])
-	return err
+	return nil
 }
 
 func (c *batchedCaller) request(ctx context.Context) error {
-	if c.batched.mixed {
+	if c.batched.ledger.Mode == Mixed {
 		if err := lookUp(ctx, c.batched.lookup, &c.pick); err != nil {
 			return err
 		}

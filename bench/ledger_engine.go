@@ -2,16 +2,20 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
 	"github.com/nearlite/nearlite"
+	"github.com/nearlite/nearlite/sqlite"
 )
 
 // engine is the ledger on Nearlite itself.
 type engine struct {
 	engineDB
-	mode LedgerMode
+	ledger  Ledger
+	updates []string
+	*waits
 	turn sync.Mutex // in mode Single, held by the one caller whose transfer is under way
 }
 
@@ -20,21 +24,20 @@ func openEngine(ctx context.Context, l Ledger) (ledgerSystem, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &engine{engineDB: db, mode: l.Mode}, nil
+	return &engine{engineDB: db, ledger: l, updates: l.updates(), waits: newWaits(l)}, nil
 }
 
 func (e *engine) caller(pick picker) ledgerCaller {
-	c := engineCaller{engine: e, transfer: transfer{pick: pick}}
-	switch e.mode {
+	c := engineCaller{engine: e, transfer: e.ledger.transfer(pick)}
+	switch e.ledger.Mode {
 	case Single:
 		caller := &aloneCaller{engineCaller: c}
 		caller.update = caller.transferIn
 		return caller
 	case Batch:
 		caller := &batchCaller{engineCaller: c}
-		caller.statements = [2]nearlite.Statement{
-			{SQL: creditSQL, Args: caller.credit[:]},
-			{SQL: debitSQL, Args: caller.debit[:]},
+		for i, sql := range e.updates {
+			caller.statements = append(caller.statements, nearlite.Statement{SQL: sql, Args: caller.args[i][:]})
 		}
 		return caller
 	case Mixed:
@@ -56,12 +59,18 @@ type engineCaller struct {
 	update func(*nearlite.WriteTx) error
 }
 
+// transferIn has the writer wait while the application thinks: nobody else can
+// write meanwhile, and a benchmark that let them would measure something else.
 func (c *engineCaller) transferIn(tx *nearlite.WriteTx) error {
-	if _, err := tx.Exec(creditSQL, c.credit[:]...); err != nil {
-		return err
+	for i, sql := range c.engine.updates {
+		if i > 0 {
+			c.engine.between()
+		}
+		if _, err := tx.Exec(sql, c.args[i][:]...); err != nil {
+			return err
+		}
 	}
-	_, err := tx.Exec(debitSQL, c.debit[:]...)
-	return err
+	return nil
 }
 
 func (c *engineCaller) request(ctx context.Context) error {
@@ -83,15 +92,15 @@ func (c *aloneCaller) request(ctx context.Context) error {
 	return c.engineCaller.request(ctx)
 }
 
-// batchCaller hands over both statements at once.
+// batchCaller hands over all statements at once.
 type batchCaller struct {
 	engineCaller
-	statements [2]nearlite.Statement
+	statements []nearlite.Statement
 }
 
 func (c *batchCaller) request(ctx context.Context) error {
 	c.draw()
-	if _, err := c.engine.db.Batch(ctx, c.statements[:]...); err != nil {
+	if _, err := c.engine.db.Batch(ctx, c.statements...); err != nil {
 		return err
 	}
 	c.done()
@@ -130,4 +139,22 @@ func (e *engine) commits() uint64 { return e.db.Stats().Commits }
 func (e *engine) lastPause() (checkpoints uint64, pause time.Duration) {
 	stats := e.db.Stats()
 	return stats.Checkpoints, stats.CheckpointPause
+}
+
+// forgetCache lets a run begin with an empty page cache, and its counters at
+// zero: the writer's connection is opened anew after Exclusive.
+func (e *engine) forgetCache(ctx context.Context) error {
+	return e.db.Exclusive(ctx, func(*sqlite.Conn) error { return nil })
+}
+
+func (e *engine) addTo(ctx context.Context, r *LedgerReport) error {
+	err := e.db.Exclusive(ctx, func(c *sqlite.Conn) error {
+		use, err := c.CacheUse()
+		r.Cache = newCacheUse(use.Hits, use.Misses)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("ask the writer's cache: %w", err)
+	}
+	return nil
 }

@@ -10,8 +10,10 @@ import (
 // a connection from the pool, and SQLite's lock decides who writes.
 type mattn struct {
 	mattnDB
-	mixed                 bool
-	credit, debit, lookup *sql.Stmt
+	ledger  Ledger
+	updates []*sql.Stmt
+	lookup  *sql.Stmt
+	*waits
 
 	committed atomic.Uint64
 	refusals  atomic.Uint64 // transactions begun again because the database was busy
@@ -22,7 +24,7 @@ func openMattn(ctx context.Context, l Ledger) (ledgerSystem, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &mattn{mattnDB: db, mixed: l.Mode == Mixed}
+	m := &mattn{mattnDB: db, ledger: l, waits: newWaits(l)}
 	if err := m.prepare(ctx); err != nil {
 		db.Close()
 		return nil, err
@@ -30,20 +32,19 @@ func openMattn(ctx context.Context, l Ledger) (ledgerSystem, error) {
 	return m, nil
 }
 
-func (m *mattn) prepare(ctx context.Context) error {
+func (m *mattn) prepare(ctx context.Context) (err error) {
 	// A statement cannot be prepared before its table exists.
 	if err := m.exec(ctx, accounts.create); err != nil {
 		return err
 	}
-	return prepare(ctx, m.DB, map[string]**sql.Stmt{
-		creditSQL: &m.credit,
-		debitSQL:  &m.debit,
-		lookupSQL: &m.lookup,
-	})
+	if m.updates, err = prepareAll(ctx, m.DB, m.ledger.updates()); err != nil {
+		return err
+	}
+	return prepare(ctx, m.DB, map[string]**sql.Stmt{lookupSQL: &m.lookup})
 }
 
 func (m *mattn) caller(pick picker) ledgerCaller {
-	return &mattnCaller{mattn: m, transfer: transfer{pick: pick}}
+	return &mattnCaller{mattn: m, transfer: m.ledger.transfer(pick)}
 }
 
 type mattnCaller struct {
@@ -52,7 +53,7 @@ type mattnCaller struct {
 }
 
 func (c *mattnCaller) request(ctx context.Context) error {
-	if c.mattn.mixed {
+	if c.mattn.ledger.Mode == Mixed {
 		if err := lookUp(ctx, c.mattn.lookup, &c.pick); err != nil {
 			return err
 		}
@@ -77,11 +78,13 @@ func (c *mattnCaller) try(ctx context.Context) error {
 		return err
 	}
 	defer tx.Rollback()
-	if _, err := tx.StmtContext(ctx, c.mattn.credit).ExecContext(ctx, c.credit[0]); err != nil {
-		return err
-	}
-	if _, err := tx.StmtContext(ctx, c.mattn.debit).ExecContext(ctx, c.debit[0]); err != nil {
-		return err
+	for i, update := range c.mattn.updates {
+		if i > 0 {
+			c.mattn.between()
+		}
+		if _, err := tx.StmtContext(ctx, update).ExecContext(ctx, c.args[i][0]); err != nil {
+			return err
+		}
 	}
 	return tx.Commit()
 }
@@ -99,4 +102,7 @@ func lookUp(ctx context.Context, stmt *sql.Stmt, pick *picker) error {
 
 func (m *mattn) commits() uint64 { return m.committed.Load() }
 
-func (m *mattn) busyRetries() uint64 { return m.refusals.Load() }
+func (m *mattn) addTo(_ context.Context, r *LedgerReport) error {
+	r.BusyRetries = m.refusals.Load()
+	return nil
+}

@@ -11,6 +11,10 @@ import (
 // ledgerSystem is what a ledger runs on: the engine or one of its peers.
 type ledgerSystem interface {
 	database
+	// table returns the accounts as this system declares them.
+	table() dataset
+	// paid returns what its transactions have waited; see waits.
+	paid() (trips uint64, net, think time.Duration)
 	// caller returns one caller's way to make a request. Its pick decides the
 	// accounts. It is used by one goroutine.
 	caller(pick picker) ledgerCaller

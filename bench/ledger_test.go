@@ -1,12 +1,14 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +25,45 @@ func tiny(t *testing.T) Ledger {
 		Mode:       Savepoint,
 		Durability: Normal,
 		Dist:       Power,
+	}
+}
+
+// The books balance with three updates in a transaction as they do with two.
+func TestLedgerWithExtraQuery(t *testing.T) {
+	t.Parallel()
+	for _, l := range []Ledger{
+		{Mode: Single}, {Mode: Batch}, {Mode: Savepoint}, {Mode: Savepoint, Dist: Billion},
+		{Mode: Single, Peer: Mattn}, {Mode: Savepoint, Peer: MattnBatched},
+	} {
+		t.Run(fmt.Sprintf("%s/%s/%s", peerName(l.Peer), l.Mode, l.Dist), func(t *testing.T) {
+			t.Parallel()
+			run := tiny(t)
+			run.Mode, run.Peer, run.ExtraQuery = l.Mode, l.Peer, true
+			run.Dist = cmp.Or(l.Dist, run.Dist)
+			report, err := run.Run(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkLedgerReport(t, report)
+		})
+	}
+}
+
+func TestLedgerOfAColdFile(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("cold files are measured on Linux")
+	}
+	l := tiny(t)
+	l.Cold, l.NoCheck = true, true
+	for range 2 { // a new file, and one that is there
+		report, err := l.Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !report.Settings.Cold || report.Checked {
+			t.Errorf("cold %v, checked %v", report.Settings.Cold, report.Checked)
+		}
 	}
 }
 
@@ -130,7 +171,17 @@ func TestLedgerRefuses(t *testing.T) {
 		`no mode "quick"`:                  func(l *Ledger) { l.Mode = "quick" },
 		`no durability "high"`:             func(l *Ledger) { l.Durability = "high" },
 		`no distribution "zipf"`:           func(l *Ledger) { l.Dist = "zipf" },
-		`no peer "postgres"`:               func(l *Ledger) { l.Peer = "postgres" },
+		`no peer "oracle"`:                 func(l *Ledger) { l.Peer = "oracle" },
+		"goes without that check":          func(l *Ledger) { l.Cold = true },
+		"cannot be put out of it":          func(l *Ledger) { l.Cold, l.Peer, l.DSN = true, Postgres, nowhere },
+		"a round trip of -1ns":             func(l *Ledger) { l.Net = -1 },
+		"thinking for -1ns":                func(l *Ledger) { l.Think = -1 },
+		"nobody can think between them":    func(l *Ledger) { l.Think, l.Mode = 1, Batch },
+		"a DSN is for the peer postgres":   func(l *Ledger) { l.DSN = "host=localhost" },
+		"a pool of connections is for":     func(l *Ledger) { l.Pool = 8 },
+		"always serializable":              func(l *Ledger) { l.Isolation = ReadCommitted },
+		"a pool of -1 connections":         func(l *Ledger) { l.Peer, l.Pool = Postgres, -1 },
+		`no isolation "snapshot"`:          func(l *Ledger) { l.Peer, l.Isolation = Postgres, "snapshot" },
 		"mattn-batched has no mode single": func(l *Ledger) { l.Peer, l.Mode = MattnBatched, Single },
 	} {
 		t.Run(want, func(t *testing.T) {
@@ -211,6 +262,7 @@ func TestLedgerReportAsJSON(t *testing.T) {
 	for name, want := range map[string]any{
 		"db": l.DB, "accounts": 1000.0, "callers": 8.0, "duration_seconds": 0.2, "burst": 0.0,
 		"mode": "savepoint", "durability": "normal", "dist": "power", "peer": "",
+		"extra_query": false, "cold": false, "net_us": 0.0, "think_us": 0.0, "isolation": "serializable", "pool": 0.0,
 	} {
 		if settings[name] != want {
 			t.Errorf("setting %s is %v, want %v", name, settings[name], want)

@@ -45,3 +45,17 @@ func cpuTime() time.Duration {
 
 // peakMemory returns the most memory this process has had resident.
 func peakMemory() int64 { return kilobytes("/proc/self/status", "VmHWM") }
+
+// diskUse returns what this process has made the disk do so far; zeros where the
+// system does not tell.
+func diskUse() DiskUse {
+	use := DiskUse{
+		ReadBytes:  int64(number(field("/proc/self/io", "read_bytes"))),
+		WriteBytes: int64(number(field("/proc/self/io", "write_bytes"))),
+	}
+	var usage syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) == nil {
+		use.MajorFaults = int64(usage.Majflt)
+	}
+	return use
+}

@@ -11,3 +11,5 @@ func fileSystem(string) string { return "" }
 func cpuTime() time.Duration { return 0 }
 
 func peakMemory() int64 { return 0 }
+
+func diskUse() DiskUse { return DiskUse{} }

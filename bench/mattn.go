@@ -34,6 +34,8 @@ func busy(err error) bool {
 	return errors.As(err, &refused) && (refused.Code == sqlite3.ErrBusy || refused.Code == sqlite3.ErrLocked)
 }
 
+func (db mattnDB) table() dataset { return accounts }
+
 func (db mattnDB) exec(ctx context.Context, sql string, args ...any) error {
 	_, err := db.ExecContext(ctx, sql, args...)
 	return err

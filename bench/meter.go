@@ -1,6 +1,8 @@
 package bench
 
 import (
+	"context"
+	"fmt"
 	"runtime"
 	"sync"
 	"time"
@@ -16,8 +18,8 @@ type meter struct {
 	cpu          time.Duration
 	allocs       uint64
 	commits      uint64
+	disk         DiskUse
 	worked, took time.Duration // until the callers were done, and until the checkpoint was
-	busyRetries  uint64
 
 	stopping chan struct{}
 	watching sync.WaitGroup
@@ -29,15 +31,23 @@ type meter struct {
 }
 
 // startMeter starts the clock.
-func startMeter(l Ledger, system ledgerSystem) *meter {
+func startMeter(ctx context.Context, l Ledger, system ledgerSystem) (*meter, error) {
 	m := &meter{ledger: l, system: system, stopping: make(chan struct{})}
+	if system, ok := system.(interface {
+		forgetCache(context.Context) error
+	}); ok {
+		if err := system.forgetCache(ctx); err != nil {
+			return nil, fmt.Errorf("empty the writer's cache: %w", err)
+		}
+	}
 	if system, ok := system.(pauser); ok {
 		m.seen, _ = system.lastPause()
 	}
 	m.watching.Go(m.watch)
 	m.commits = system.commits()
+	m.disk = diskUse()
 	m.allocs, m.cpu, m.began = allocs(), cpuTime(), time.Now()
-	return m
+	return m, nil
 }
 
 // callersDone notes that the callers have all been answered. The watching ends:
@@ -52,9 +62,7 @@ func (m *meter) callersDone() {
 func (m *meter) stop() {
 	m.took = time.Since(m.began)
 	m.cpu, m.allocs = cpuTime()-m.cpu, allocs()-m.allocs
-	if peer, ok := m.system.(interface{ busyRetries() uint64 }); ok {
-		m.busyRetries = peer.busyRetries()
-	}
+	m.disk = diskUse().since(m.disk)
 }
 
 // pauser is a system that says what its checkpoints cost its callers.

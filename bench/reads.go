@@ -17,6 +17,9 @@ const (
 	// average of ten rows from a random place of an index, each fetched from a
 	// random place of the table.
 	Perftest ReadQuery = "perftest"
+	// OneRow is Perftest on a table of a single row: the article's control that
+	// takes the memory out of the equation, and leaves the processors.
+	OneRow ReadQuery = "onerow"
 	// Point reads the balance of one account of a ledger.
 	Point ReadQuery = "point"
 	// SelectOne reads nothing: what is left is the price of asking.
@@ -43,7 +46,8 @@ type Reads struct {
 	Query    ReadQuery
 	Mode     ReadMode
 	Rows     int64         // how many rows the table has; 0 = as many as there are, a million if new
-	Threads  []int         // how many at once, one measurement after the other
+	Threads  []int         // how many at once, one measurement after the other, in this order: up and down again shows what heat does
+	Cold     bool          // each measurement begins with a closed file of which nothing is in memory
 	Duration time.Duration // of each measurement
 	Progress Progress      // told about the steps of a run; nil = nobody
 }
@@ -70,7 +74,7 @@ const (
 // sql returns the text of the query; a point read has one parameter.
 func (q ReadQuery) sql() string {
 	switch q {
-	case Perftest:
+	case Perftest, OneRow:
 		return perftestSQL
 	case Point:
 		return pointSQL
@@ -91,9 +95,13 @@ func (r Reads) validate() error {
 		return fmt.Errorf("%d threads: at least one has to ask", slices.Min(r.Threads))
 	case r.Duration <= 0:
 		return fmt.Errorf("a duration of %s: threads need time", r.Duration)
+	case r.Query == OneRow && r.Rows > 1:
+		return fmt.Errorf("%d rows in the table of one row", r.Rows)
+	case r.Query == SelectOne && r.Cold:
+		return errors.New("select1 reads nothing of the file: it is never cold")
 	}
 	return errors.Join(
-		oneOf("query", r.Query, Perftest, Point, SelectOne),
+		oneOf("query", r.Query, Perftest, OneRow, Point, SelectOne),
 		oneOf("mode", r.Mode, Ours, Stock, Faithful2018))
 }
 
@@ -110,7 +118,7 @@ func (r Reads) Run(ctx context.Context) (*ReadsReport, error) {
 	return report, nil
 }
 
-func (r Reads) run(ctx context.Context) (_ *ReadsReport, err error) {
+func (r Reads) run(ctx context.Context) (*ReadsReport, error) {
 	if r.Mode == Faithful2018 {
 		if err := refuseFrames(r.DB); err != nil {
 			return nil, err
@@ -120,24 +128,54 @@ func (r Reads) run(ctx context.Context) (_ *ReadsReport, err error) {
 	if err != nil {
 		return nil, err
 	}
-	warmed, err := warm(r.DB, r.Progress)
-	if err != nil {
-		return nil, fmt.Errorf("warm up: %w", err)
-	}
-	system, err := r.open(ctx)
+	report, err := r.newReport(rows)
 	if err != nil {
 		return nil, err
 	}
+	if r.Cold {
+		return report, r.eachCold(ctx, report)
+	}
+	if report.Warmed, err = warm(r.DB, r.Progress); err != nil {
+		return nil, fmt.Errorf("warm up: %w", err)
+	}
+	return report, r.measureOn(ctx, report, r.Threads...)
+}
+
+// measureOn opens the system and measures numbers of threads on it.
+func (r Reads) measureOn(ctx context.Context, report *ReadsReport, threads ...int) (err error) {
+	system, err := r.open(ctx)
+	if err != nil {
+		return err
+	}
 	defer func() { err = errors.Join(err, system.close()) }()
-	report := r.newReport(rows, warmed)
-	for _, n := range r.Threads {
-		figures, err := r.measure(ctx, system, n, rows)
+	for _, n := range threads {
+		figures, err := r.measure(ctx, system, n, report.Settings.Rows)
 		if err != nil {
-			return nil, fmt.Errorf("%d threads: %w", n, err)
+			return fmt.Errorf("%d threads: %w", n, err)
 		}
 		report.Threads = append(report.Threads, figures)
 	}
-	return report, nil
+	return nil
+}
+
+// eachCold measures each number of threads on a system of its own, opened when
+// the operating system has forgotten the file; what it kept all the same is in
+// the report.
+func (r Reads) eachCold(ctx context.Context, report *ReadsReport) error {
+	for _, n := range r.Threads {
+		if err := evict(r.DB); err != nil {
+			return fmt.Errorf("make the file cold: %w", err)
+		}
+		kept, err := resident(r.DB)
+		if err != nil {
+			return err
+		}
+		if err := r.measureOn(ctx, report, n); err != nil {
+			return err
+		}
+		report.Threads[len(report.Threads)-1].Resident = kept
+	}
+	return nil
 }
 
 // fill makes the table that the query needs and returns how many rows it has.
@@ -155,6 +193,8 @@ func (r Reads) fill(ctx context.Context) (rows int64, err error) {
 	switch r.Query {
 	case Perftest:
 		return perftest.fill(ctx, db, r.Rows, r.Progress)
+	case OneRow:
+		return perftest.fill(ctx, db, 1, r.Progress)
 	case Point:
 		return accounts.fill(ctx, db, r.Rows, r.Progress)
 	default:

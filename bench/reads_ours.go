@@ -25,6 +25,7 @@ func (o *ours) reader(_ context.Context, pick picker) (reader, error) {
 	asker := &oursReader{pick: pick}
 	view := map[ReadQuery]func(*nearlite.ReadTx) error{
 		Perftest:  asker.perftest,
+		OneRow:    asker.perftest,
 		Point:     asker.point,
 		SelectOne: asker.selectOne,
 	}[o.query]

@@ -18,6 +18,7 @@ const sampleEvery = 16
 type readThreads struct {
 	threads []readThread
 	locked  bool // each on an operating system thread of its own
+	cold    bool // the first second counts
 
 	measuring atomic.Bool // false while warming up
 	stopped   atomic.Bool
@@ -35,11 +36,12 @@ type readThread struct {
 }
 
 // measure has n threads ask for a second that does not count, as long as it
-// takes connections and caches to fill, and then for the run's duration.
+// takes connections and caches to fill, and then for the run's duration. Of a
+// cold file that second is what is measured.
 func (r Reads) measure(ctx context.Context, system readSystem, n int, rows int64) (ReadFigures, error) {
 	running, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	t := &readThreads{threads: make([]readThread, n), locked: r.Mode == Faithful2018, stop: stop}
+	t := &readThreads{threads: make([]readThread, n), locked: r.Mode == Faithful2018, cold: r.Cold, stop: stop}
 	for i := range t.threads {
 		ask, err := system.reader(ctx, newPicker(Uniform, max(rows, 1), i))
 		if err != nil {
@@ -97,12 +99,12 @@ func (t *readThreads) sixteen(ctx context.Context, thread *readThread) error {
 // running ends.
 func (t *readThreads) watch(running context.Context, duration time.Duration) ReadFigures {
 	tick := min(duration, time.Second)
-	if !sleep(running, tick) {
+	if !t.cold && !sleep(running, tick) {
 		return ReadFigures{}
 	}
 	t.measuring.Store(true)
 	figures := ReadFigures{N: len(t.threads)}
-	began, first := time.Now(), t.done()
+	began, first, disk := time.Now(), t.done(), diskUse()
 	last, before := began, first
 	for last.Sub(began) < duration-tick/2 {
 		if !sleep(running, time.Until(last.Add(tick))) {
@@ -113,6 +115,7 @@ func (t *readThreads) watch(running context.Context, duration time.Duration) Rea
 		figures.PerSecond = append(figures.PerSecond, float64(done-before)/now.Sub(last).Seconds())
 		last, before = now, done
 	}
+	figures.Disk = diskUse().since(disk)
 	figures.Best = slices.Max(figures.PerSecond)
 	figures.Mean = float64(before-first) / last.Sub(began).Seconds()
 	return figures

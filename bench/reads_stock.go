@@ -29,7 +29,7 @@ func openStock(ctx context.Context, r Reads) (readSystem, error) {
 
 func (s *stock) reader(_ context.Context, pick picker) (reader, error) {
 	switch s.query {
-	case Perftest:
+	case Perftest, OneRow:
 		return func(ctx context.Context) error {
 			var count int64
 			var average sql.NullFloat64

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -27,11 +28,14 @@ func tinyReads(t *testing.T) Reads {
 func TestReadsEveryWay(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []ReadMode{Ours, Stock, Faithful2018} {
-		for _, query := range []ReadQuery{Perftest, Point, SelectOne} {
+		for _, query := range []ReadQuery{Perftest, OneRow, Point, SelectOne} {
 			t.Run(fmt.Sprintf("%s/%s", mode, query), func(t *testing.T) {
 				t.Parallel()
 				r := tinyReads(t)
 				r.Mode, r.Query = mode, query
+				if query == OneRow {
+					r.Rows = 0
+				}
 				report, err := r.Run(t.Context())
 				if err != nil {
 					t.Fatal(err)
@@ -99,6 +103,106 @@ func TestReadsOfALedgersFile(t *testing.T) {
 	}
 }
 
+// Numbers of threads are measured in the order asked for, as often as asked for.
+func TestReadsUpAndDown(t *testing.T) {
+	t.Parallel()
+	r := tinyReads(t)
+	r.Query, r.Threads, r.Duration = SelectOne, []int{1, 2, 3, 2, 1}, 20*time.Millisecond
+	report, err := r.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkReadsReport(t, report, 5)
+	steps := asJSON(t, report)["threads"].([]any)
+	for i, want := range []float64{1, 2, 3, 2, 1} {
+		if n := steps[i].(map[string]any)["n"]; n != want {
+			t.Errorf("measurement %d is of %v threads, want %v", i, n, want)
+		}
+	}
+}
+
+func TestReadsOfOneRow(t *testing.T) {
+	t.Parallel()
+	r := tinyReads(t)
+	r.Query, r.Rows = OneRow, 0
+	report, err := r.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Settings.Rows != 1 || report.Settings.SQL != perftestSQL {
+		t.Errorf("%d rows, asked with %q", report.Settings.Rows, report.Settings.SQL)
+	}
+	r.Query, r.Rows = Perftest, 1000
+	if _, err := r.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "it has 1 rows, not 1000") {
+		t.Errorf("a table of one row asked for a thousand: %v", err)
+	}
+}
+
+func TestReadsOfAColdFile(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("cold files are measured on Linux")
+	}
+	r := tinyReads(t)
+	r.Rows, r.Cold, r.Threads = 50_000, true, []int{2, 1}
+	report, err := r.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkReadsReport(t, report, 2)
+	// Where the temporary directory is in memory nothing can be put out of it.
+	if kept := report.Threads[1].Resident; report.Warmed || kept > 0.5 && !strings.HasPrefix(report.Machine.FileSystem, "tmpfs") {
+		t.Errorf("warmed %v, %v of the file in memory", report.Warmed, kept)
+	}
+	var text strings.Builder
+	if err := report.WriteTable(&text); err != nil || !strings.Contains(text.String(), "cold: ") {
+		t.Errorf("the table does not say that it was cold: %v\n%s", err, &text)
+	}
+}
+
+func TestReadsSayWhatFits(t *testing.T) {
+	t.Parallel()
+	for want, r := range map[string]ReadsReport{
+		"read into it first":            {Fits: true, Warmed: true},
+		"for little else would be left": {Fits: true},
+		"queries wait for the disk":     {},
+		"2.0 MiB for a file of 4.0 MiB": {FileSize: 4 << 20, Available: 2 << 20},
+		"cold: 50.0 % of the file was":  {Settings: ReadsSettings{Cold: true}, Threads: []ReadFigures{{Resident: 0.25}, {Resident: 0.5}}},
+	} {
+		if got := r.memory(); !strings.Contains(got, want) {
+			t.Errorf("%q does not say %q", got, want)
+		}
+	}
+	f := ReadFigures{Mean: 1000, PerSecond: []float64{900, 1100}, Disk: DiskUse{ReadBytes: 8_192_000}}
+	if got := f.diskPerQuery(); got != 4096 {
+		t.Errorf("%d bytes a query, want 4096", got)
+	}
+}
+
+func TestResident(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux is asked")
+	}
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, make([]byte, 1<<20+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if share, err := resident(path); err != nil || share < 0.9 {
+		t.Errorf("%v of a file just written are in memory, %v", share, err)
+	}
+	if err := evict(path); err != nil {
+		t.Fatal(err)
+	}
+	onDisk := !strings.HasPrefix(fileSystem(filepath.Dir(path)), "tmpfs")
+	if share, err := resident(path); err != nil || onDisk && share > 0.5 {
+		t.Errorf("%v of it after it was put out, %v", share, err)
+	}
+	if _, err := resident(path + "x"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("of no file: %v", err)
+	}
+}
+
 func TestReadsRefuse(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(*Reads){
@@ -107,6 +211,8 @@ func TestReadsRefuse(t *testing.T) {
 		"no number of threads": func(r *Reads) { r.Threads = nil },
 		"0 threads":            func(r *Reads) { r.Threads = []int{1, 0} },
 		"a duration of 0s":     func(r *Reads) { r.Duration = 0 },
+		"5 rows in the table":  func(r *Reads) { r.Query, r.Rows = OneRow, 5 },
+		"never cold":           func(r *Reads) { r.Query, r.Cold = SelectOne, true },
 		`no query "scan"`:      func(r *Reads) { r.Query = "scan" },
 		`no mode "turbo"`:      func(r *Reads) { r.Mode = "turbo" },
 	} {

@@ -27,12 +27,16 @@ func (t *table) row(name, value string) { t.printf("  %-22s %s\n", name, value) 
 
 // machine says what the figures above were measured on.
 func (t *table) machine(m Machine, l Library) {
+	t.hardware(m)
+	t.row("software", fmt.Sprintf("SQLite %s, %s", l.Version, m.Go))
+}
+
+func (t *table) hardware(m Machine) {
 	limit := ""
 	if m.CgroupCPUs > 0 {
 		limit = fmt.Sprintf(", %g allowed", m.CgroupCPUs)
 	}
 	t.row("machine", fmt.Sprintf("%d × %s%s, %s, %s %s", m.Cores, m.CPU, limit, m.FileSystem, m.OS, m.Kernel))
-	t.row("software", fmt.Sprintf("SQLite %s, %s", l.Version, m.Go))
 }
 
 // grouped writes a number with a comma between thousands.

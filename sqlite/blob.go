@@ -2,6 +2,11 @@ package sqlite
 
 // #include <stdlib.h>
 // #include "port.h"
+// // reopen_blob returns the size of the row's value, or an error code below zero.
+// static int reopen_blob(sqlite3_blob *b, sqlite3_int64 rowid) {
+//   int rc = sqlite3_blob_reopen(b, rowid);
+//   return rc == SQLITE_OK ? sqlite3_blob_bytes(b) : -rc;
+// }
 import "C"
 
 import (
@@ -127,12 +132,13 @@ func (b *BlobHandle) Reopen(rowid int64) error {
 	}
 	defer b.conn.turn.leave()
 	b.rowid = rowid
-	if rc := C.sqlite3_blob_reopen(b.ptr, C.sqlite3_int64(rowid)); rc != C.SQLITE_OK {
-		err := b.lost(rc)
+	n := C.reopen_blob(b.ptr, C.sqlite3_int64(rowid))
+	if n < 0 {
+		err := b.lost(-n)
 		b.unlink()
 		return b.failed("reopen", err)
 	}
-	b.size = int64(C.sqlite3_blob_bytes(b.ptr))
+	b.size = int64(n)
 	return nil
 }
 

@@ -103,8 +103,11 @@ int nl_batch(uintptr_t port, uintptr_t ops, int n) {
 
 enum { ADDED, NO_ROOM, IN_PLACE, NO_MEMORY };
 
+/* A tail of fewer bytes is copied twice, which costs less than one more crossing. */
+#define NL_TAIL_MIN 1024
+
 /* add_row appends the current row to the block. */
-static int add_row(sqlite3_stmt *s, nl_block *b, int ncol) {
+static int add_row(sqlite3_stmt *s, nl_block *b, int ncol, int flags) {
   int64_t need = (int64_t)sizeof(nl_value) * ncol;
   int64_t room = (int64_t)b->cap - b->used;
   int in_place = 0;
@@ -126,6 +129,7 @@ static int add_row(sqlite3_stmt *s, nl_block *b, int ncol) {
       if (b->nrow > 0) return NO_ROOM;
       in_place = 1;
     }
+    if (flags & NL_TAIL && i == ncol - 1 && v->n >= NL_TAIL_MIN) in_place = 1;
     if (in_place) {
       v->u.i = (int64_t)(uintptr_t)bytes;
     } else {
@@ -151,7 +155,7 @@ static int fill(nl_port *p, sqlite3_stmt *s, nl_block *b, int flags) {
   b->nrow = 0;
   b->start = b->used;
   for (; rc == SQLITE_ROW; rc = sqlite3_step(s)) {
-    switch (add_row(s, b, ncol)) {
+    switch (add_row(s, b, ncol, flags)) {
     case NO_ROOM: p->more = NL_PENDING; return p->rc = SQLITE_OK;
     case IN_PLACE: p->more = NL_IN_PLACE; return p->rc = SQLITE_OK;
     case NO_MEMORY: sqlite3_reset(s); p->more = NL_END; return p->rc = SQLITE_NOMEM;

@@ -95,6 +95,7 @@ typedef struct nl_port {
 #define NL_FRESH 1  /* move to the newest snapshot first, if there is a newer one */
 #define NL_ONE 2    /* one row is enough: reset after it */
 #define NL_AT_ROW 4 /* nl_fetch: begin with the row that found no room */
+#define NL_TAIL 8   /* leave the bytes of the last column in SQLite's memory unless they are few */
 
 nl_port *nl_port_new(void);
 void nl_port_free(nl_port *);

@@ -160,6 +160,27 @@ func (r *Row) misused(i int) {
 	panic("sqlite: Row used after its time: the next row has been read, or the transaction has ended; copy what you keep")
 }
 
+// moveTail appends the bytes of the last column to tail and makes it NULL.
+func (r *Row) moveTail(tail *[]byte) {
+	v := (*value)(unsafe.Add(r.v, (int(r.ncol)-1)*valueSize))
+	if t := Type(v.typ); t == Text || t == Blob {
+		*tail = append(*tail, v.bytes()...)
+	}
+	v.typ, v.n, v.u = int32(Null), 0, 0
+}
+
+// inPlace reports whether some of the row's bytes lie in SQLite's memory.
+func (r *Row) inPlace() bool {
+	from := uintptr(unsafe.Pointer(r.block.c.mem))
+	for i := range int(r.ncol) {
+		v := (*value)(unsafe.Add(r.v, i*valueSize))
+		if t := Type(v.typ); (t == Text || t == Blob) && uintptr(v.pointer())-from >= uintptr(r.block.size) {
+			return true
+		}
+	}
+	return false
+}
+
 // detach copies the row out of SQLite's memory.
 func (r *Row) detach() {
 	n := int(r.ncol) * valueSize

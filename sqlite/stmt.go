@@ -203,21 +203,41 @@ func (s *Stmt) QueryRow(args ...any) Row {
 		c.turn.leave()
 		return Row{err: err}
 	}
-	r := s.queryRow()
+	r := s.queryRow(nil)
 	c.turn.leave()
 	return r
 }
 
-// queryRow is QueryRow once the arguments are encoded.
-func (s *Stmt) queryRow() Row {
+// QueryRowTail is QueryRow with the bytes of the last column, a text or blob,
+// appended to *tail instead of being kept in the row, where that column then is
+// NULL. It is for large values: with room in *tail nothing is allocated, and the
+// bytes are copied once, straight from SQLite's memory.
+func (s *Stmt) QueryRowTail(tail *[]byte, args ...any) Row {
+	c := s.conn
+	if err := c.turn.enter(); err != nil {
+		return Row{err: err}
+	}
+	defer c.turn.leave()
+	if err := s.ready(args); err != nil {
+		return Row{err: err}
+	}
+	return s.queryRow(tail)
+}
+
+// queryRow is QueryRow once the arguments are encoded, or QueryRowTail.
+func (s *Stmt) queryRow(tail *[]byte) Row {
 	c := s.conn
 	b := c.ring.next()
-	rc := C.nl_query(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(s.ptr))), C.int(s.nparam), b.addr, c.flags|C.NL_ONE)
+	flags := c.flags | C.NL_ONE
+	if tail != nil {
+		flags |= C.NL_TAIL
+	}
+	rc := C.nl_query(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(s.ptr))), C.int(s.nparam), b.addr, flags)
 	c.flags &^= C.NL_FRESH
 	for rc == C.SQLITE_OK && c.port.more == C.NL_PENDING { // not even one row's values fit
 		b = newBlock(int(C.sqlite3_column_count(s.ptr))*valueSize + blockSize)
 		c.ring.replace(b)
-		rc = C.nl_fetch(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(s.ptr))), b.addr, C.NL_ONE|C.NL_AT_ROW)
+		rc = C.nl_fetch(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(s.ptr))), b.addr, flags&^C.NL_FRESH|C.NL_AT_ROW)
 	}
 	switch {
 	case rc != C.SQLITE_OK:
@@ -229,8 +249,13 @@ func (s *Stmt) queryRow() Row {
 	}
 	s.ran = int32(c.port.prepared)
 	r := Row{stmt: s, block: b, gen: b.gen, v: b.row(), ncol: int32(b.c.ncol)}
+	if tail != nil {
+		r.moveTail(tail)
+	}
 	if c.port.more != C.NL_END {
-		r.detach()
+		if r.inPlace() {
+			r.detach()
+		}
 		rc = C.nl_end(c.addr, C.uintptr_t(uintptr(unsafe.Pointer(s.ptr))))
 	}
 	if rc != C.SQLITE_OK { // a write commits when it ends

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"os"
 	"time"
 
 	"github.com/nearlite/nearlite/bench"
@@ -16,8 +18,15 @@ type LedgerCmd struct {
 	Burst      int           `placeholder:"N" help:"Start N requests at once instead, one each, and wait for all."`
 	Mode       string        `enum:"single,batch,savepoint,mixed" default:"savepoint" placeholder:"MODE" help:"single: every transfer commits alone; batch: those that wait commit together; savepoint: and each is a transaction of its own; mixed: and reads three accounts first (default: ${default})."`
 	Durability string        `enum:"normal,full" default:"full" placeholder:"LEVEL" help:"normal survives a killed process, full a power cut (default: ${default})."`
-	Dist       string        `enum:"power,uniform" default:"power" placeholder:"LAW" help:"How accounts are chosen: power law or uniform (default: ${default})."`
-	Peer       string        `enum:",mattn,mattn-batched" default:"" placeholder:"PEER" help:"Run on database/sql and mattn/go-sqlite3 instead: mattn as people use it, mattn-batched behind a batcher written by hand."`
+	Dist       string        `enum:"power,billion,uniform" default:"power" placeholder:"LAW" help:"How accounts are chosen: power law; billion, the power law over a billion accounts folded into those there are, for as few collisions; or uniform (default: ${default})."`
+	Peer       string        `enum:",mattn,mattn-batched,postgres" default:"" placeholder:"PEER" help:"Run on something else instead: mattn, which is database/sql and mattn/go-sqlite3 as people use them; mattn-batched, the same behind a batcher written by hand; postgres."`
+	ExtraQuery bool          `help:"A third update in every transaction, as in the article's last figure."`
+	Net        time.Duration `placeholder:"D" help:"A simulated round trip for every statement, BEGIN and COMMIT too: PostgreSQL pays it, an embedded database has no network (n/a)."`
+	Think      time.Duration `placeholder:"D" help:"Time the application takes between two statements of a transaction: everybody pays it, and a single writer pays it most."`
+	DSN        string        `name:"dsn" env:"NEARLITE_POSTGRES" placeholder:"DSN" help:"Where PostgreSQL is: postgres://user@host/database, or as PGHOST, PGUSER and so on say."`
+	Pool       int           `placeholder:"N" help:"Connections to PostgreSQL (default: 8)."`
+	Isolation  string        `enum:",read-committed,serializable" default:"" placeholder:"LEVEL" help:"Of PostgreSQL's transactions: read-committed or serializable (default: read-committed); SQLite's are serializable."`
+	Cold       bool          `help:"Put the file out of memory first; with --no-check, for to add up the balances is to read it all."`
 	NoCheck    bool          `help:"Do not add up all balances before and after, which takes long for a billion accounts."`
 	JSON       string        `name:"json" placeholder:"FILE" help:"Record the figures, the settings and the machine in FILE."`
 }
@@ -28,12 +37,27 @@ func (LedgerCmd) Help() string {
 stops after a checkpoint.
 
   nearlite bench ledger --accounts 1000000
-  nearlite bench ledger --accounts 1000000 --peer mattn`
+  nearlite bench ledger --accounts 1000000 --peer mattn
+  nearlite bench ledger --peer postgres --dsn postgres://me@127.0.0.1/me --pool 8
+  nearlite bench ledger --peer postgres --net 5ms --isolation serializable
+  nearlite bench ledger --think 5ms
+  scripts/with-memory 512M nearlite bench ledger --accounts 100000000 --dist uniform --cold --no-check
+
+“make bench-postgres” starts a PostgreSQL for it; docs/BENCH.md says what each
+comparison is worth.`
 }
 
 // Run runs the workload and prints what it came to.
 func (c *LedgerCmd) Run(ctx context.Context, env *Env) error {
-	report, err := bench.Ledger{
+	report, err := c.ledger(env).Run(ctx)
+	if err != nil {
+		return advisePostgres(locate(c.DB, err))
+	}
+	return publish(env, report, c.JSON)
+}
+
+func (c *LedgerCmd) ledger(env *Env) bench.Ledger {
+	l := bench.Ledger{
 		DB:         c.DB,
 		Accounts:   c.Accounts,
 		Callers:    c.Callers,
@@ -43,11 +67,27 @@ func (c *LedgerCmd) Run(ctx context.Context, env *Env) error {
 		Durability: bench.Durability(c.Durability),
 		Dist:       bench.Dist(c.Dist),
 		Peer:       bench.Peer(c.Peer),
+		ExtraQuery: c.ExtraQuery,
+		Net:        c.Net,
+		Think:      c.Think,
+		DSN:        c.DSN,
+		Pool:       c.Pool,
+		Isolation:  bench.Isolation(c.Isolation),
+		Cold:       c.Cold,
 		NoCheck:    c.NoCheck,
 		Progress:   progressOn(env.Stderr),
-	}.Run(ctx)
-	if err != nil {
-		return locate(c.DB, err)
 	}
-	return publish(env, report, c.JSON)
+	// In the environment it is there for whoever needs it, and no mistake.
+	if l.Peer != bench.Postgres && c.DSN == os.Getenv("NEARLITE_POSTGRES") {
+		l.DSN = ""
+	}
+	return l
+}
+
+// advisePostgres says how to get a PostgreSQL to an error that had none.
+func advisePostgres(err error) error {
+	if errors.Is(err, bench.ErrNoPostgres) {
+		return advise(err, "“apt-get install postgresql” installs one, “make bench-postgres” starts a throw-away one; --dsn names another")
+	}
+	return err
 }

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong" // verbs as structs, so that flags and help cannot drift; released this autumn
 
@@ -28,6 +29,7 @@ type CLI struct {
 	Shell   ShellCmd   `cmd:"" help:"Ask a database: a prompt, or one statement after the other."`
 	Check   CheckCmd   `cmd:"" help:"Is the database whole?"`
 	Backup  BackupCmd  `cmd:"" help:"Copy a database while others write to it."`
+	Blob    BlobCmd    `cmd:"" help:"Files in a database: put, get, ls, rm, import, export, serve."`
 	Bench   BenchCmd   `cmd:"" help:"Measure the engine on this machine."`
 	Version VersionCmd `cmd:"" help:"Which nearlite, which SQLite, built how."`
 }
@@ -57,11 +59,24 @@ func run(ctx context.Context, args []string, env *Env) (code int) {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
+	if err := checkUTF8(args); err != nil {
+		return reportUsage(env, err)
+	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
 		return reportUsage(env, err)
 	}
 	return report(ctx, env, parsed.Run())
+}
+
+// checkUTF8 refuses what kong would silently change into something else.
+func checkUTF8(args []string) error {
+	for _, arg := range args {
+		if !utf8.ValidString(arg) {
+			return fmt.Errorf("the argument %q is not UTF-8", arg)
+		}
+	}
+	return nil
 }
 
 func newParser(ctx context.Context, env *Env) (*kong.Kong, error) {

@@ -51,7 +51,7 @@ var floors = []row{
 	{floor: 3, pkg: "sqldriver", may: []string{".", "sqlite"}},
 	{floor: 3, pkg: "archive", may: []string{".", "storage"}, modules: []string{ltx}},
 	{floor: 3, pkg: "cluster", may: []string{"."}, modules: []string{ltx, "github.com/hashicorp/raft", "github.com/hashicorp/raft-wal"}},
-	{floor: 3, pkg: "blob", may: []string{"."}},
+	{floor: 3, pkg: "blob", may: []string{".", "sqlite"}},
 	{floor: 3, pkg: "jobs", may: []string{"."}},
 	{floor: 3, pkg: "cache", may: []string{"."}},
 

@@ -1,0 +1,78 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nearlite/nearlite"
+	"github.com/nearlite/nearlite/blob"
+)
+
+// storePath returns the database that package blob keeps the blobs in.
+func (b Blobs) storePath() string { return b.DB + ".store" }
+
+// objectNames returns the names of all objects: those of the flat files.
+func (s *blobSet) objectNames() []string {
+	names, dir := make([]string, s.Count), newBlobNames("", Flat)
+	for key := range names {
+		names[key] = dir.of(key)[len("/"):]
+	}
+	return names
+}
+
+// fillStore puts the blobs into a store of package blob, unless they are there.
+func (s *blobSet) fillStore(ctx context.Context) (err error) {
+	db, err := nearlite.Open(ctx, s.storePath(), &nearlite.Options{PageSize: s.PageSize, Durability: nearlite.Normal})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	store, err := blob.New("")
+	if err != nil {
+		return err
+	}
+	names, place := s.objectNames(), string(BlobStore)
+	var last blob.Info
+	err = db.View(ctx, func(tx *nearlite.ReadTx) error {
+		last, err = store.Stat(tx, names[s.Count-1])
+		return err
+	})
+	switch {
+	case err == nil && last.Size == int64(s.sizeOf(s.Count-1)):
+		s.versions[place] = versions(s.Count, unknown)
+		return nil
+	case err == nil:
+		return fmt.Errorf("%s has other blobs: delete it, or name another database", s.storePath())
+	case !errors.Is(err, blob.ErrNotExist):
+		return err
+	}
+	s.versions[place] = versions(s.Count, 0)
+	return errors.Join(s.putAll(ctx, db, store, names), db.Checkpoint(ctx))
+}
+
+func (s *blobSet) putAll(ctx context.Context, db *nearlite.DB, store *blob.Store, names []string) error {
+	return s.inSteps("putting blobs", func(from, to int) error {
+		return db.Update(ctx, func(tx *nearlite.WriteTx) error {
+			for key := from; key < to; key++ {
+				if _, err := store.Put(tx, names[key], s.content(string(BlobStore), key, 0), nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// inSteps does something to all blobs, some megabytes of them at a time.
+func (s *blobSet) inSteps(what string, do func(from, to int) error) error {
+	step := max(1, 8<<20/s.Size)
+	for from := 0; from < s.Count; from += step {
+		to := min(from+step, s.Count)
+		if err := do(from, to); err != nil {
+			return fmt.Errorf("%s %d to %d (delete the file): %w", what, from, to-1, err)
+		}
+		s.Progress.report(what, int64(to), int64(s.Count))
+	}
+	return nil
+}
