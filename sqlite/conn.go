@@ -6,7 +6,7 @@ package sqlite
 // #include <stdlib.h>
 // #include "port.h"
 // static int config(void) {
-//   return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) | sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, 2 << 20);
+//   return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) | sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, 0x1ffff);
 // }
 import "C"
 
@@ -81,8 +81,10 @@ func initialize() (err error) {
 	setup.Do(func() {
 		// Memory statistics put a process-wide mutex around every malloc. What a
 		// savepoint may have to take back goes to a temporary file at 64 KiB; one
-		// around many small transactions has more. The calls fail when another
-		// user of the library was first; Version tells.
+		// around many small transactions has more, hence 128 KiB less one byte: it
+		// is written in one piece then, and unixWrite in os_unix.c takes that many
+		// at most (of 128 KiB it writes none, and says that the disk is full). The
+		// calls fail when another user of the library was first; Version tells.
 		C.config()
 	})
 	return checkVersion(int(C.sqlite3_libversion_number()))

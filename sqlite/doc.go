@@ -86,7 +86,7 @@
 //
 // Before that, memory statistics are switched off for the process: they cost a
 // mutex on every allocation. And what a savepoint may have to take back stays in
-// memory up to 2 MiB, before it goes to a temporary file.
+// memory up to 128 KiB, before it goes to a temporary file.
 //
 // # A plain go build
 //
