@@ -104,13 +104,14 @@ func (w *writer) prepareBatch(t *transaction, b *batch) (ops []sqlite.BatchOp, p
 	// A single statement is atomic without a savepoint, unless its deferred
 	// foreign keys are to be taken back.
 	if writes > 0 {
-		t.inserted, w.dirty = true, true
+		t.inserted = true
 		if writes > 1 || w.alone > 0 {
 			t.wrote = true
 			if err := w.save(); err != nil {
 				return nil, false, err
 			}
 		}
+		w.dirty = true
 	}
 	return w.ops, true, nil
 }

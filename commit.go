@@ -27,7 +27,7 @@ func (w *writer) commit() {
 		if err == nil {
 			w.db.stats.commits.Add(1)
 		}
-		w.inTx, w.dirty, w.group = false, false, -1
+		w.inTx, w.dirty, w.group, w.bare = false, false, -1, false
 		w.afterCommit()
 	}
 	w.db.stats.transactions.Add(uint64(len(w.open)))

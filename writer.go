@@ -28,8 +28,10 @@ import (
 //     copies every touched page once per transaction. So a savepoint goes around
 //     a group of up to groupMax transactions, on the assumption that none fails;
 //     when one does, the group is rolled back and each member runs again in a
-//     savepoint of its own. A single statement is atomic by itself and needs
-//     none. One that only reads never opens one.
+//     savepoint of its own. The first group of a batch needs none, as long as it
+//     can be taken back by rolling back everything; so one who is alone never
+//     pays for any. Nor does a single statement, which is atomic by itself, and
+//     one that only reads.
 //  3. SQLite throws the whole transaction away for some errors (OR ROLLBACK,
 //     a full disk, an I/O error, no memory). Then what ran before the culprit
 //     runs again and is committed, and the culprit runs once more, alone.
@@ -50,6 +52,7 @@ type writer struct {
 
 	open  []*request // run in the transaction or settled since the last answer, oldest first
 	group int        // index in open of the savepoint's first transaction; -1: no savepoint is open
+	bare  bool       // that savepoint is the transaction itself
 	inTx  bool       // a transaction is open
 	dirty bool       // something in it wrote
 	alone int        // so many transactions yet get a savepoint of their own
@@ -349,8 +352,8 @@ func (w *writer) recover(r *request) {
 // bringBack runs again what was lost with the transaction.
 func (w *writer) bringBack() {
 	again := append([]*request(nil), w.open...)
-	w.open, w.group, w.inTx, w.dirty = w.open[:0], -1, false, false
-	w.db.stats.reruns.Add(1)
+	w.open, w.group, w.bare, w.inTx, w.dirty = w.open[:0], -1, false, false, false
+	w.db.stats.reruns.Add(uint64(min(1, len(again))))
 	w.redo(again)
 }
 
@@ -420,18 +423,23 @@ func (w *writer) begin(ctx context.Context) error {
 	if err := w.lock(ctx); err != nil {
 		return err
 	}
-	w.inTx, w.dirty, w.group = true, false, -1
+	w.inTx, w.dirty, w.group, w.bare = true, false, -1, false
 	return nil
 }
 
 // save opens the group's savepoint before its first write.
 func (w *writer) save() error {
+	first := !w.dirty
 	w.dirty = true
-	if w.group >= 0 {
+	switch {
+	case w.group >= 0:
 		return nil
-	}
-	if _, err := w.sql.save.Exec(); err != nil {
-		return err
+	case first:
+		w.bare = true
+	default:
+		if _, err := w.sql.save.Exec(); err != nil {
+			return err
+		}
 	}
 	w.group = len(w.open)
 	return nil
@@ -443,6 +451,10 @@ func (w *writer) endGroup() {
 		return
 	}
 	w.group = -1
+	if w.bare {
+		w.bare = false
+		return
+	}
 	if _, err := w.sql.release.Exec(); err != nil {
 		w.conn.CloseCursors() // the only thing that can be in the way
 		if _, err = w.sql.release.Exec(); err != nil {
@@ -452,12 +464,14 @@ func (w *writer) endGroup() {
 }
 
 // rewind undoes what was done in the savepoint and closes it. It reports false
-// when that failed and all that is open had to go with it; see bringBack.
+// when all that is open had to go with it; see bringBack.
 func (w *writer) rewind() bool {
 	w.group = -1
-	if _, err := w.sql.rewind.Exec(); err == nil {
-		if _, err = w.sql.release.Exec(); err == nil {
-			return true
+	if !w.bare {
+		if _, err := w.sql.rewind.Exec(); err == nil {
+			if _, err = w.sql.release.Exec(); err == nil {
+				return true
+			}
 		}
 	}
 	w.rollback()
@@ -472,7 +486,7 @@ func (w *writer) rollback() {
 			w.db.opts.Logger.Error("rollback", "db", w.db.path, "err", err)
 		}
 	}
-	w.inTx, w.dirty, w.group = false, false, -1
+	w.inTx, w.dirty, w.group, w.bare = false, false, -1, false
 }
 
 // escape is a panic or a runtime.Goexit on its way from a closure to its caller.
