@@ -56,7 +56,7 @@ func (db *DB) Backup(ctx context.Context, dest string, progress func(done, total
 
 // copyTo copies the database page by page.
 func (db *DB) copyTo(ctx context.Context, path string, progress func(done, total int)) (err error) {
-	src, err := db.connectReader()
+	src, err := db.connectReader(extraCache)
 	if err != nil {
 		return err
 	}

@@ -258,15 +258,15 @@ func (db *DB) openWriter(context.Context) error {
 	return nil
 }
 
-// connectReader opens one more reader.
-func (db *DB) connectReader() (*sqlite.Conn, error) {
+// connectReader opens one more reader with a page cache of so many bytes.
+func (db *DB) connectReader(cache int64) (*sqlite.Conn, error) {
 	flags := sqlite.OpenReadWrite // a reader needs to write the wal-index
 	if db.opts.ReadOnly {
 		flags = sqlite.OpenReadOnly
 	}
 	c, err := db.connect(flags, "query_only = 1",
 		fmt.Sprintf("mmap_size = %d", db.mmap),
-		fmt.Sprintf("cache_size = %d", -(db.opts.ReaderCacheSize+1023)/1024))
+		fmt.Sprintf("cache_size = %d", -(cache+1023)/1024))
 	if err != nil {
 		return nil, err
 	}

@@ -126,6 +126,10 @@ func (r *reader) use() bool {
 // patience is how long a View waits for a reader before one more is opened.
 const patience = time.Millisecond
 
+// extraCache bounds the page cache of a reader beyond GOMAXPROCS: there may be
+// hundreds, for as long as Views wait for a disk or for their clients.
+const extraCache = 256 << 10
+
 // yieldEvery is how many Views go by between two yields.
 const yieldEvery = 1024
 
@@ -232,8 +236,12 @@ func (p *readers) open() (*reader, error) {
 		return nil, nil
 	}
 	p.opened++
+	cache := p.db.opts.ReaderCacheSize
+	if p.opened > runtime.GOMAXPROCS(0) {
+		cache = min(cache, extraCache)
+	}
 	p.mu.Unlock()
-	conn, err := p.db.connectReader()
+	conn, err := p.db.connectReader(cache)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err == nil && p.closed {

@@ -84,6 +84,7 @@ type Ledger struct {
 	Dist       Dist
 	Peer       Peer
 	ExtraQuery bool     // a transfer has a third update, of a third account
+	LookFirst  bool     // a caller reads its accounts in a View before its transfer: see engineCaller.look
 	Cold       bool     // the file is put out of memory before it is opened; needs NoCheck
 	NoCheck    bool     // do not add up the balances before and after
 	Progress   Progress // told about the steps of a run; nil = nobody

@@ -32,22 +32,23 @@ func (e *engine) caller(pick picker) ledgerCaller {
 	switch e.ledger.Mode {
 	case Single:
 		caller := &aloneCaller{engineCaller: c}
-		caller.update = caller.transferIn
+		caller.begin()
 		return caller
 	case Batch:
 		caller := &batchCaller{engineCaller: c}
 		for i, sql := range e.updates {
 			caller.statements = append(caller.statements, nearlite.Statement{SQL: sql, Args: caller.args[i][:]})
 		}
+		caller.begin()
 		return caller
 	case Mixed:
 		caller := &mixedCaller{engineCaller: c}
-		caller.update, caller.view = caller.transferIn, caller.lookUpIn
+		caller.begin()
+		caller.view = caller.lookUpIn
 		return caller
 	default:
-		caller := &c
-		caller.update = caller.transferIn
-		return caller
+		c.begin()
+		return &c
 	}
 }
 
@@ -57,6 +58,39 @@ type engineCaller struct {
 	engine *engine
 	transfer
 	update func(*nearlite.WriteTx) error
+	look   func(*nearlite.ReadTx) error // nil: it does not
+	seen   int64                        // the balances read, so that reading them is not for nothing
+}
+
+// lookIn reads what the transfer will change. Where the database is larger than
+// memory the callers then wait for the disk, all at a time, and the writer, for
+// whom everybody waits, finds the pages in memory.
+func (c *engineCaller) lookIn(tx *nearlite.ReadTx) error {
+	for i := range c.count {
+		row := tx.QueryRow(lookupSQL, c.args[i][:]...)
+		if err := row.Err(); err != nil {
+			return err
+		}
+		c.seen += row.Int64(1)
+	}
+	return nil
+}
+
+// prepare draws a transfer, and looks at it first if the run is about that.
+func (c *engineCaller) prepare(ctx context.Context) error {
+	c.draw()
+	if c.look == nil {
+		return nil
+	}
+	return c.engine.db.View(ctx, c.look)
+}
+
+// begin makes the closures, where the caller will stay.
+func (c *engineCaller) begin() {
+	c.update = c.transferIn
+	if c.engine.ledger.LookFirst {
+		c.look = c.lookIn
+	}
 }
 
 // transferIn has the writer wait while the application thinks: nobody else can
@@ -74,7 +108,9 @@ func (c *engineCaller) transferIn(tx *nearlite.WriteTx) error {
 }
 
 func (c *engineCaller) request(ctx context.Context) error {
-	c.draw()
+	if err := c.prepare(ctx); err != nil {
+		return err
+	}
 	if err := c.engine.db.Update(ctx, c.update); err != nil {
 		return err
 	}
@@ -99,7 +135,9 @@ type batchCaller struct {
 }
 
 func (c *batchCaller) request(ctx context.Context) error {
-	c.draw()
+	if err := c.prepare(ctx); err != nil {
+		return err
+	}
 	if _, err := c.engine.db.Batch(ctx, c.statements...); err != nil {
 		return err
 	}
@@ -112,7 +150,6 @@ type mixedCaller struct {
 	engineCaller
 	view func(*nearlite.ReadTx) error
 	key  [1]any
-	seen int64 // the balances read, so that reading them is not for nothing
 }
 
 func (c *mixedCaller) lookUpIn(tx *nearlite.ReadTx) error {

@@ -62,6 +62,7 @@ type LedgerSettings struct {
 	Dist       Dist       `json:"dist"`
 	Peer       Peer       `json:"peer"` // empty: Nearlite
 	ExtraQuery bool       `json:"extra_query"`
+	LookFirst  bool       `json:"look_first"`
 	Cold       bool       `json:"cold"`
 	Net        float64    `json:"net_us"` // asked for; Waits.NetApplies says whether there was a network
 	Think      float64    `json:"think_us"`
@@ -81,6 +82,7 @@ func (l Ledger) settings() LedgerSettings {
 		Dist:       l.Dist,
 		Peer:       l.Peer,
 		ExtraQuery: l.ExtraQuery,
+		LookFirst:  l.LookFirst,
 		Cold:       l.Cold,
 		Net:        micros(l.Net),
 		Think:      micros(l.Think),

@@ -172,6 +172,7 @@ func TestLedgerRefuses(t *testing.T) {
 		`no durability "high"`:             func(l *Ledger) { l.Durability = "high" },
 		`no distribution "zipf"`:           func(l *Ledger) { l.Dist = "zipf" },
 		`no peer "oracle"`:                 func(l *Ledger) { l.Peer = "oracle" },
+		"no readers beside its writer":     func(l *Ledger) { l.LookFirst, l.Peer = true, Mattn },
 		"goes without that check":          func(l *Ledger) { l.Cold = true },
 		"cannot be put out of it":          func(l *Ledger) { l.Cold, l.Peer, l.DSN = true, Postgres, nowhere },
 		"a round trip of -1ns":             func(l *Ledger) { l.Net = -1 },

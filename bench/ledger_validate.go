@@ -19,6 +19,8 @@ func (l Ledger) validate() error {
 		return fmt.Errorf("%d callers: at least one has to ask", l.Callers)
 	case l.Burst == 0 && l.Duration <= 0:
 		return fmt.Errorf("a duration of %s: callers need time", l.Duration)
+	case l.LookFirst && l.Peer != "":
+		return fmt.Errorf("%s has no readers beside its writer to look first with", l.Peer)
 	case l.Cold && l.Peer == Postgres:
 		return errors.New("what a server has in memory cannot be put out of it from here")
 	case l.Cold && !l.NoCheck:

@@ -21,6 +21,7 @@ type LedgerCmd struct {
 	Dist       string        `enum:"power,billion,uniform" default:"power" placeholder:"LAW" help:"How accounts are chosen: power law; billion, the power law over a billion accounts folded into those there are, for as few collisions; or uniform (default: ${default})."`
 	Peer       string        `enum:",mattn,mattn-batched,postgres" default:"" placeholder:"PEER" help:"Run on something else instead: mattn, which is database/sql and mattn/go-sqlite3 as people use them; mattn-batched, the same behind a batcher written by hand; postgres."`
 	ExtraQuery bool          `help:"A third update in every transaction, as in the article's last figure."`
+	LookFirst  bool          `help:"Every caller reads its accounts in a View before its transfer, so that it waits for the disk and not the writer."`
 	Net        time.Duration `placeholder:"D" help:"A simulated round trip for every statement, BEGIN and COMMIT too: PostgreSQL pays it, an embedded database has no network (n/a)."`
 	Think      time.Duration `placeholder:"D" help:"Time the application takes between two statements of a transaction: everybody pays it, and a single writer pays it most."`
 	DSN        string        `name:"dsn" env:"NEARLITE_POSTGRES" placeholder:"DSN" help:"Where PostgreSQL is: postgres://user@host/database, or as PGHOST, PGUSER and so on say."`
@@ -68,6 +69,7 @@ func (c *LedgerCmd) ledger(env *Env) bench.Ledger {
 		Dist:       bench.Dist(c.Dist),
 		Peer:       bench.Peer(c.Peer),
 		ExtraQuery: c.ExtraQuery,
+		LookFirst:  c.LookFirst,
 		Net:        c.Net,
 		Think:      c.Think,
 		DSN:        c.DSN,
