@@ -104,6 +104,9 @@ func (s *blobSet) bytes(keys []int) (n int64) {
 
 // fill puts the blobs into the database, unless they are there.
 func (s *blobSet) fill(ctx context.Context) (err error) {
+	if err := refuseOthers(s.DB); err != nil {
+		return err
+	}
 	db, err := nearlite.Open(ctx, s.DB, &nearlite.Options{PageSize: s.PageSize, Durability: nearlite.Normal})
 	if err != nil {
 		return err
@@ -118,8 +121,8 @@ func (s *blobSet) fill(ctx context.Context) (err error) {
 	}
 	known := int32(0)
 	switch {
-	case have == 0:
-		if err := s.insert(ctx, db); err != nil {
+	case have == 0 || s.isPart(have, bytes):
+		if err := s.insert(ctx, db, int(have)); err != nil {
 			return err
 		}
 	case have != int64(s.Count) || bytes != s.bytes(ascending(s.Count)):
@@ -132,6 +135,16 @@ func (s *blobSet) fill(ctx context.Context) (err error) {
 	s.PageSize = int(page)
 	s.versions[blobDatabase] = versions(s.Count, known)
 	return db.Checkpoint(ctx)
+}
+
+// isPart reports whether so many blobs are what a run has left that was stopped
+// while it loaded them: the files are made later.
+func (s *blobSet) isPart(have, bytes int64) bool {
+	if have >= int64(s.Count) || bytes != s.bytes(ascending(int(have))) {
+		return false
+	}
+	_, err := os.Stat(s.dir(Flat))
+	return errors.Is(err, os.ErrNotExist)
 }
 
 func versions(count int, first int32) []int32 {
@@ -154,8 +167,8 @@ func (s *blobSet) look(ctx context.Context, db *nearlite.DB) (count, bytes, page
 	return count, bytes, page, err
 }
 
-func (s *blobSet) insert(ctx context.Context, db *nearlite.DB) error {
-	return s.inSteps("loading blobs", func(from, to int) error {
+func (s *blobSet) insert(ctx context.Context, db *nearlite.DB, from int) error {
+	return s.inSteps(ctx, "loading blobs", from, func(ctx context.Context, from, to int) error {
 		return db.Update(ctx, func(tx *nearlite.WriteTx) error {
 			for key := from; key < to; key++ {
 				if _, err := tx.Exec(insertBlobSQL, key, s.content(blobDatabase, key, 0)); err != nil {
@@ -183,7 +196,7 @@ func (s *blobSet) export(ctx context.Context, layout BlobLayout) error {
 	for key := range s.Count {
 		if key%1000 == 0 {
 			if err := ctx.Err(); err != nil {
-				return fmt.Errorf("stopped at %d of %d (delete %s): %w", key, s.Count, s.dir(layout), err)
+				return &LoadStopped{Rows: "files in " + s.dir(layout), Done: int64(key), Total: int64(s.Count), cause: err}
 			}
 			s.Progress.report("writing files, "+place, int64(key), int64(s.Count))
 		}

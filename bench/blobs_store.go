@@ -23,6 +23,9 @@ func (s *blobSet) objectNames() []string {
 
 // fillStore puts the blobs into a store of package blob, unless they are there.
 func (s *blobSet) fillStore(ctx context.Context) (err error) {
+	if err := refuseOthers(s.storePath(), storeTables...); err != nil {
+		return err
+	}
 	db, err := nearlite.Open(ctx, s.storePath(), &nearlite.Options{PageSize: s.PageSize, Durability: nearlite.Normal})
 	if err != nil {
 		return err
@@ -52,7 +55,7 @@ func (s *blobSet) fillStore(ctx context.Context) (err error) {
 }
 
 func (s *blobSet) putAll(ctx context.Context, db *nearlite.DB, store *blob.Store, names []string) error {
-	return s.inSteps("putting blobs", func(from, to int) error {
+	return s.inSteps(ctx, "putting blobs", 0, func(ctx context.Context, from, to int) error {
 		return db.Update(ctx, func(tx *nearlite.WriteTx) error {
 			for key := from; key < to; key++ {
 				if _, err := store.Put(tx, names[key], s.content(string(BlobStore), key, 0), nil); err != nil {
@@ -64,13 +67,17 @@ func (s *blobSet) putAll(ctx context.Context, db *nearlite.DB, store *blob.Store
 	})
 }
 
-// inSteps does something to all blobs, some megabytes of them at a time.
-func (s *blobSet) inSteps(what string, do func(from, to int) error) error {
+// inSteps does something to all blobs from one on, some megabytes of them at a
+// time. The step that is under way when ctx ends is finished.
+func (s *blobSet) inSteps(ctx context.Context, what string, first int, do func(ctx context.Context, from, to int) error) error {
 	step := max(1, 8<<20/s.Size)
-	for from := 0; from < s.Count; from += step {
+	for from := first; from < s.Count; from += step {
+		if err := ctx.Err(); err != nil {
+			return &LoadStopped{Rows: "blobs", Done: int64(from), Total: int64(s.Count), cause: err}
+		}
 		to := min(from+step, s.Count)
-		if err := do(from, to); err != nil {
-			return fmt.Errorf("%s %d to %d (delete the file): %w", what, from, to-1, err)
+		if err := do(context.WithoutCancel(ctx), from, to); err != nil {
+			return fmt.Errorf("%s %d to %d: %w", what, from, to-1, err)
 		}
 		s.Progress.report(what, int64(to), int64(s.Count))
 	}

@@ -26,6 +26,8 @@ type dataset struct {
 	count  string // how many rows there are, without counting them
 	insert string // the rows from ?1 up to and without ?2
 	index  string // what is made when the rows are there; "" = nothing
+
+	indexName string
 }
 
 // loader is a database that has a way to take in rows faster than statements.
@@ -48,53 +50,105 @@ var accounts = dataset{
 // chunk is how many rows one transaction adds.
 const chunk = 100_000
 
-// fill makes a table of that many rows, unless it is there. For zero rows it is
-// left as it is, or made with a million. It returns the number of rows.
+// million is how many rows a table has for which no number is asked.
+const million = 1_000_000
+
+// fill makes a table of that many rows. One that an interrupted run has left is
+// completed, and a ledger grows if more accounts are asked for. For zero rows a
+// table is left as it is, or made with a million. It returns the number of rows.
 func (d dataset) fill(ctx context.Context, db database, rows int64, progress Progress) (int64, error) {
 	if err := db.exec(ctx, d.create); err != nil {
 		return 0, fmt.Errorf("create the table of %s: %w", d.rows, err)
 	}
 	have, err := db.number(ctx, d.count)
-	switch {
-	case err != nil:
+	if err != nil {
 		return 0, fmt.Errorf("look for the %s: %w", d.rows, err)
-	case have == 0 && rows == 0:
-		rows = 1_000_000
-	case have != 0 && rows == 0:
+	}
+	whole, err := d.whole(ctx, db, have)
+	if err != nil {
+		return 0, fmt.Errorf("look for the index of the %s: %w", d.rows, err)
+	}
+	switch {
+	case rows == 0 && whole:
 		rows = have
-	case have != 0 && have != rows:
+	case rows == 0:
+		rows = max(have, million)
+	case have > rows, have < rows && have != 0 && !d.mayGrow(db, whole):
 		return 0, fmt.Errorf("it has %d %s, not %d: ask for %d, or name another database", have, d.rows, rows, have)
 	}
-	if have == 0 {
-		load := func() error { return d.load(ctx, db, rows, progress) }
-		if db, ok := db.(loader); ok {
-			load = func() error { return db.load(ctx, rows, progress) }
-		}
-		if err := load(); err != nil {
+	if have < rows {
+		if err := d.load(ctx, db, have, rows, progress); err != nil {
 			return 0, err
 		}
 	}
-	if d.index != "" {
+	if !whole && d.index != "" {
 		if err := db.exec(ctx, d.index); err != nil {
-			return 0, fmt.Errorf("index the %s: %w", d.rows, err)
+			return 0, d.stopped(ctx, rows, rows, fmt.Errorf("index the %s: %w", d.rows, err))
 		}
 	}
 	return rows, db.checkpoint(ctx)
 }
 
-func (d dataset) load(ctx context.Context, db database, rows int64, progress Progress) error {
-	for from := int64(0); from < rows; from += chunk {
+// whole reports whether a table was loaded to its end: its index is made last.
+func (d dataset) whole(ctx context.Context, db database, have int64) (bool, error) {
+	if d.index == "" {
+		return have != 0, nil
+	}
+	indexes, err := db.number(ctx, "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND sql = ?", ownSchema[d.indexName])
+	return indexes != 0, err
+}
+
+// mayGrow reports whether rows may be added to those that are there. With an
+// index on random numbers they may not: they would be put into it one by one,
+// all over it, and the table be another one than if it was made at once.
+func (d dataset) mayGrow(db database, whole bool) bool {
+	_, atOnce := db.(loader)
+	return !atOnce && (d.index == "" || !whole)
+}
+
+// load adds the rows between those that are there and those asked for. What is
+// under way when ctx ends is finished, so that it is known what is there.
+func (d dataset) load(ctx context.Context, db database, have, rows int64, progress Progress) error {
+	if db, ok := db.(loader); ok {
+		return db.load(ctx, rows, progress)
+	}
+	calm := context.WithoutCancel(ctx)
+	for from := have; from < rows; from += chunk {
 		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("load stopped at %d of %d %s (delete the file): %w", from, rows, d.rows, err)
+			return d.stopped(ctx, from, rows, err)
 		}
 		to := min(from+chunk, rows)
-		if err := db.exec(ctx, d.insert, from, to); err != nil {
+		if err := db.exec(calm, d.insert, from, to); err != nil {
 			return fmt.Errorf("load %s %d to %d: %w", d.rows, from, to-1, err)
 		}
 		progress.report("loading "+d.rows, to, rows)
 	}
 	return nil
 }
+
+// stopped is err, or LoadStopped if the end of ctx is why there is one.
+func (d dataset) stopped(ctx context.Context, done, total int64, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return &LoadStopped{Rows: d.rows, Done: done, Total: total, cause: ctx.Err()}
+}
+
+// LoadStopped is returned when the end of a context has stopped the loading of
+// a database. The next run goes on where it stopped.
+type LoadStopped struct {
+	Rows        string // what they are called
+	Done, Total int64
+	cause       error
+}
+
+// Error says how far it came.
+func (e *LoadStopped) Error() string {
+	return fmt.Sprintf("%d of %d %s are loaded; the same command goes on from there", e.Done, e.Total, e.Rows)
+}
+
+// Unwrap returns the error of the context.
+func (e *LoadStopped) Unwrap() error { return e.cause }
 
 // warm reads a file from end to end, so that its pages are in memory, and
 // reports whether they can all be: a file of more than half the memory is left

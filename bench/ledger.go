@@ -121,6 +121,11 @@ func (l Ledger) Run(ctx context.Context) (*LedgerReport, error) {
 		return nil, err
 	}
 	l = l.withDefaults()
+	if l.Peer != Postgres {
+		if err := refuseOthers(l.DB); err != nil {
+			return nil, fmt.Errorf("ledger: %w", err)
+		}
+	}
 	if l.Cold {
 		if err := evict(l.DB); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("make the ledger cold: %w", err)

@@ -62,6 +62,8 @@ var perftest = dataset{
 		WITH RECURSIVE n(i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?2)
 		SELECT RANDOM(), RANDOM() FROM n`,
 	index: "CREATE INDEX IF NOT EXISTS perfTestIndexedColumn ON perfTest(indexedColumn)",
+
+	indexName: "perfTestIndexedColumn",
 }
 
 const (
@@ -123,6 +125,9 @@ func (r Reads) run(ctx context.Context) (*ReadsReport, error) {
 		if err := refuseFrames(r.DB); err != nil {
 			return nil, err
 		}
+	}
+	if err := refuseOthers(r.DB); err != nil {
+		return nil, err
 	}
 	rows, err := r.fill(ctx)
 	if err != nil {

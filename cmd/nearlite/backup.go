@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -76,29 +78,49 @@ func (c *BackupCmd) mayRead() error {
 
 // mayMake refuses a destination that is in use or in the way.
 func (c *BackupCmd) mayMake() error {
+	if c.Dest == ":memory:" {
+		return advise(fmt.Errorf("back up to %s: a backup is a file", c.Dest), "the name of one; ./:memory: is one, too")
+	}
 	if dir := filepath.Dir(c.Dest); !exists(dir) {
 		return advise(fmt.Errorf("back up to %s: the directory %s does not exist", c.Dest, dir), "mkdir -p "+quoteArg(dir))
 	}
 	if err := unix.Access(filepath.Dir(c.Dest), unix.W_OK); err != nil {
 		return locate(c.Dest, fmt.Errorf("back up to %s: the directory %s cannot be written: %w", c.Dest, filepath.Dir(c.Dest), err))
 	}
-	dest, err := os.Stat(c.Dest)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	dest, err := os.Lstat(c.Dest)
+	if errors.Is(err, fs.ErrNotExist) {
 		return c.notInUse()
-	case err != nil:
-		return fmt.Errorf("back up to %s: %w", c.Dest, err)
-	case dest.IsDir():
-		return advise(fmt.Errorf("back up to %s: it is a directory", c.Dest),
-			"a file in it: nearlite backup "+quoteArg(c.DB)+" "+quoteArg(filepath.Join(c.Dest, filepath.Base(c.DB))))
 	}
-	if source, err := os.Stat(c.DB); err == nil && os.SameFile(source, dest) {
-		return advise(fmt.Errorf("back up to %s: that is the database itself", c.Dest), "another name")
+	if err != nil {
+		return fmt.Errorf("back up to %s: %w", c.Dest, err)
+	}
+	if err := c.mayReplace(dest); err != nil {
+		return err
 	}
 	if !c.Force {
 		return advise(fmt.Errorf("back up to %s: %w", c.Dest, fs.ErrExist), "--force replaces it")
 	}
 	return c.notInUse()
+}
+
+// mayReplace refuses what is no file, --force or not: a device would be gone, and
+// of a link it is not clear what is to be replaced.
+func (c *BackupCmd) mayReplace(dest fs.FileInfo) error {
+	target, err := os.Stat(c.Dest)
+	if err == nil && target.IsDir() {
+		return advise(fmt.Errorf("back up to %s: it is a directory", c.Dest),
+			"a file in it: nearlite backup "+quoteArg(c.DB)+" "+quoteArg(filepath.Join(c.Dest, filepath.Base(c.DB))))
+	}
+	if source, failed := os.Stat(c.DB); err == nil && failed == nil && os.SameFile(source, target) {
+		return advise(fmt.Errorf("back up to %s: that is the database itself", c.Dest), "another name")
+	}
+	if link, err := os.Readlink(c.Dest); err == nil {
+		return advise(fmt.Errorf("back up to %s: it is a symbolic link to %s", c.Dest, link), "name the file itself, or remove the link: rm "+quoteArg(c.Dest))
+	}
+	if !dest.Mode().IsRegular() {
+		return advise(fmt.Errorf("back up to %s: it is no regular file, and is not replaced", c.Dest), "another name")
+	}
+	return nil
 }
 
 // notInUse refuses a destination that has a WAL or a journal: SQLite would take
@@ -121,6 +143,7 @@ func (c *BackupCmd) notInUse() error {
 // copy copies to a temporary name beside the destination, and gives the copy its
 // name when it is on the disk. Whatever fails, nothing stays behind.
 func (c *BackupCmd) copy(ctx context.Context, db *nearlite.DB, env *Env) (bytes int64, err error) {
+	c.removeStale()
 	temporary := fmt.Sprintf("%s.new-%d", c.Dest, os.Getpid())
 	defer os.Remove(temporary)
 	bar := terminal.Steps(env.Stderr, "pages", 1)
@@ -142,6 +165,22 @@ func (c *BackupCmd) copy(ctx context.Context, db *nearlite.DB, env *Env) (bytes 
 		return 0, locate(c.Dest, fmt.Errorf("back up to %s: %w", c.Dest, err))
 	}
 	return info.Size(), nil
+}
+
+// removeStale removes what backups to the same name have left that were killed.
+// What cannot be removed does no harm.
+func (c *BackupCmd) removeStale() {
+	entries, err := os.ReadDir(filepath.Dir(c.Dest))
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		number, ok := strings.CutPrefix(entry.Name(), filepath.Base(c.Dest)+".new-")
+		pid, err := strconv.Atoi(strings.TrimSuffix(number, ".part"))
+		if ok && err == nil && pid > 0 && errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+			_ = os.Remove(filepath.Join(filepath.Dir(c.Dest), entry.Name()))
+		}
+	}
 }
 
 // verify has SQLite read the whole copy.

@@ -3,7 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/nearlite/nearlite/bench"
 	"github.com/nearlite/nearlite/cmd/nearlite/terminal"
@@ -21,6 +25,29 @@ type BenchCmd struct {
 // benchReport is what every workload's run comes to.
 type benchReport interface {
 	WriteTable(w io.Writer) error
+}
+
+// mayBench refuses, before a run that may take minutes, a database that cannot be
+// and a record that cannot be written.
+func mayBench(db, jsonFile string) error {
+	if err := canBeFile(db); err != nil || jsonFile == "" {
+		return err
+	}
+	dir := filepath.Dir(jsonFile)
+	if !exists(dir) {
+		return advise(fmt.Errorf("--json %s: the directory %s does not exist", jsonFile, dir), "mkdir -p "+quoteArg(dir))
+	}
+	written := dir
+	if info, err := os.Stat(jsonFile); err == nil {
+		if info.IsDir() {
+			return advise(fmt.Errorf("--json %s: it is a directory", jsonFile), "a file in it: --json "+quoteArg(filepath.Join(jsonFile, "report.json")))
+		}
+		written = jsonFile
+	}
+	if err := unix.Access(written, unix.W_OK); err != nil {
+		return advise(fmt.Errorf("--json %s: %s cannot be written: %w", jsonFile, written, err), "ls -ld "+quoteArg(written))
+	}
+	return nil
 }
 
 // publish prints a report, and records it if a file is named.

@@ -40,6 +40,9 @@ command exits with 1. docs/BENCH.md says what each comparison is worth.`
 
 // Run measures the tables and prints them.
 func (c *ArticleCmd) Run(ctx context.Context, env *Env) error {
+	if err := canBeFile(c.DB); err != nil {
+		return err
+	}
 	report, err := bench.Article{
 		DB:       c.DB,
 		DSN:      c.DSN,

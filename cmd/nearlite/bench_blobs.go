@@ -41,6 +41,9 @@ the database's: above 1 the database is faster.
 
 // Run runs the workload and prints what it came to.
 func (c *BlobsCmd) Run(ctx context.Context, env *Env) error {
+	if err := mayBench(c.DB, c.JSON); err != nil {
+		return err
+	}
 	apis := make([]bench.BlobAPI, len(c.API))
 	for i, api := range c.API {
 		apis[i] = bench.BlobAPI(api)

@@ -50,6 +50,9 @@ comparison is worth.`
 
 // Run runs the workload and prints what it came to.
 func (c *LedgerCmd) Run(ctx context.Context, env *Env) error {
+	if err := mayBench(c.DB, c.JSON); err != nil {
+		return err
+	}
 	report, err := c.ledger(env).Run(ctx)
 	if err != nil {
 		return advisePostgres(locate(c.DB, err))

@@ -33,6 +33,9 @@ does. A database larger than memory: scripts/with-memory gives a command less.
 
 // Run runs the workload and prints what it came to.
 func (c *ReadsCmd) Run(ctx context.Context, env *Env) error {
+	if err := mayBench(c.database(), c.JSON); err != nil {
+		return err
+	}
 	report, err := bench.Reads{
 		DB:       c.database(),
 		Query:    bench.ReadQuery(c.Query),

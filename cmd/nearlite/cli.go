@@ -5,23 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
+	"slices"
 	"strings"
-	"syscall"
 	"unicode/utf8"
 
 	"github.com/alecthomas/kong" // verbs as structs, so that flags and help cannot drift; released this autumn
 
 	"github.com/nearlite/nearlite"
+	"github.com/nearlite/nearlite/bench"
 )
 
 // What the command exits with.
 const (
 	exitOK          = 0
-	exitFailed      = 1 // an error, or a check that found damage
-	exitUsage       = 2 // a command line that makes no sense
-	exitInterrupted = 130
+	exitFailed      = 1   // an error, or a check that found damage
+	exitUsage       = 2   // a command line that makes no sense
+	exitInterrupted = 130 // by Ctrl-C; 143 by SIGTERM, 129 by SIGHUP
 )
 
 // CLI is the command line: a field for each verb.
@@ -40,9 +39,8 @@ type exitStatus int
 // run is the whole command: it parses args, runs the verb, prints its error,
 // and returns what to exit with. The first Ctrl-C ends ctx, the second the process.
 func run(ctx context.Context, args []string, env *Env) (code int) {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal(ctx)
 	defer stop()
-	defer context.AfterFunc(ctx, stop)()
 	defer func() {
 		if p := recover(); p != nil {
 			status, ok := p.(exitStatus)
@@ -62,11 +60,53 @@ func run(ctx context.Context, args []string, env *Env) (code int) {
 	if err := checkUTF8(args); err != nil {
 		return reportUsage(env, err)
 	}
-	parsed, err := parser.Parse(args)
+	parsed, err := parser.Parse(shorthand(args))
+	if err == nil {
+		err = checkPaths(parsed)
+	}
 	if err != nil {
 		return reportUsage(env, err)
 	}
 	return report(ctx, env, parsed.Run())
+}
+
+// shorthand spells out what people try first.
+func shorthand(args []string) []string {
+	switch args[0] {
+	case "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case "--version":
+		return append([]string{"version"}, args[1:]...)
+	}
+	return args
+}
+
+// checkPaths refuses a path that is empty: a script's variable was. SQLite would
+// take it for a temporary database.
+func checkPaths(parsed *kong.Context) error {
+	kinds := []string{"PATH", "FILE", "DIR", "db", "dest", "file", "directory"}
+	for _, element := range parsed.Path {
+		value, name := element.Positional, ""
+		switch {
+		case value != nil:
+			name = "<" + value.Name + ">"
+		case element.Flag != nil:
+			value, name = element.Flag.Value, "--"+element.Flag.Name
+		default:
+			continue
+		}
+		kind := value.Name
+		if element.Flag != nil {
+			kind = element.Flag.PlaceHolder
+		}
+		if !slices.Contains(kinds, kind) {
+			continue
+		}
+		if texts, _ := value.Target.Interface().([]string); value.Target.IsZero() || slices.Contains(texts, "") {
+			return fmt.Errorf("%s is empty: it has to name a file", name)
+		}
+	}
+	return nil
 }
 
 // checkUTF8 refuses what kong would silently change into something else.
@@ -97,11 +137,19 @@ func report(ctx context.Context, env *Env, err error) int {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil && !errors.Is(err, nearlite.ErrCommitUnknown):
-		fmt.Fprintln(env.Stderr, "interrupted")
-		return exitInterrupted
+		fmt.Fprintln(env.Stderr, interruption(err))
+		return exitOf(ctx)
 	}
 	printError(env.Stderr, err)
 	return exitFailed
+}
+
+// interruption says what can be done about an interrupted verb, if anything.
+func interruption(err error) string {
+	if stopped := (*bench.LoadStopped)(nil); errors.As(err, &stopped) {
+		return "interrupted: " + stopped.Error()
+	}
+	return "interrupted"
 }
 
 // reportUsage is report for a command line that could not be parsed.
@@ -119,7 +167,7 @@ func reportUsage(env *Env, err error) int {
 
 // printError is the form of every error: what happened, then what to try.
 func printError(w io.Writer, err error) {
-	fmt.Fprintf(w, "Error: %v\n", err)
+	fmt.Fprintf(w, "Error: %s\n", inFlags.Replace(err.Error()))
 	for _, try := range hints(err) {
 		fmt.Fprintf(w, "Try: %s\n", try)
 	}

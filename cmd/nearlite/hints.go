@@ -62,11 +62,11 @@ var remedies = []struct {
 	{[]error{sqlite.CodeCorrupt, sqlite.CodeIOErrShortRead}, "“nearlite check DB” lists the damage; restore a backup, or save what can be read: sqlite3 DB .recover | sqlite3 new.db"},
 	{[]error{sqlite.CodeCantOpenIsDir, syscall.EISDIR}, "name a file inside that directory"},
 	{[]error{syscall.ENOTDIR}, "a part of the path is a file: look at it with “ls -ld DIR”"},
-	{[]error{fs.ErrNotExist}, "look at the path with “ls -ld DIR”: the directory has to be there, and only “nearlite shell” makes a new database"},
+	{[]error{fs.ErrNotExist}, "look at the path with “ls -ld DIR”: the directory has to be there"},
 	{[]error{nearlite.ErrDiskFull, sqlite.CodeFull, syscall.ENOSPC, syscall.EDQUOT}, "make room (“df -h DIR”) and run it again: nothing of the failed transaction was kept"},
 	{[]error{syscall.EROFS}, "the file system is mounted read-only: choose another place, or remount it"},
 	{[]error{sqlite.CodeReadOnlyRollback, sqlite.CodeReadOnlyRecovery}, "“nearlite shell DB .quit” ends what the program that crashed had begun"},
-	{[]error{fs.ErrPermission, sqlite.CodePerm}, "look at the permissions with “ls -ld DIR DB”; SQLite writes DB-wal and DB-shm beside the database"},
+	{[]error{fs.ErrPermission, sqlite.CodePerm}, "look at the permissions with “ls -ld DIR DB”; a program has to be able to write into the directory, too"},
 	{[]error{nearlite.ErrReadOnly, sqlite.CodeReadOnly}, "the database can only be read: see “ls -ld DIR DB”, and whether --readonly was given"},
 	{[]error{sqlite.CodeBusy, sqlite.CodeLocked, sqlite.CodeProtocol}, "another program holds a lock: “fuser -v DB” names it; wait for it, or end its transaction"},
 	{[]error{sqlite.CodeCantOpen}, "look at “ls -ld DIR DB”: the directory has to be there and writable"},
@@ -85,7 +85,11 @@ func hints(err error) []string {
 	for _, r := range remedies {
 		for _, target := range r.errors {
 			if errors.Is(err, target) {
-				return []string{fill(r.try, pathOf(err))}
+				path := pathOf(err)
+				if path == "" && fill(r.try, "x") != r.try {
+					return nil // a command with a hole in it helps nobody
+				}
+				return []string{fill(r.try, path)}
 			}
 		}
 	}
@@ -94,13 +98,13 @@ func hints(err error) []string {
 
 // pathOf returns the file an error is about, "" if it does not say.
 func pathOf(err error) string {
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		return e.Path // a file beside the database, such as one to import
+	}
 	if l := (located{}); errors.As(err, &l) {
 		return l.path
 	}
 	if e := (*sqlite.Error)(nil); errors.As(err, &e) && e.Path != "" {
-		return e.Path
-	}
-	if e := (*fs.PathError)(nil); errors.As(err, &e) {
 		return e.Path
 	}
 	return ""
@@ -114,6 +118,16 @@ func fill(text, path string) string {
 	words := strings.NewReplacer("DB", quoteArg(path), "DIR", quoteArg(filepath.Dir(path)))
 	return words.Replace(text)
 }
+
+// inFlags says in the words of the command line what the engine says to programs.
+var inFlags = strings.NewReplacer(
+	"open with Options.ReadOnly", "give --readonly where the verb has it",
+	"Options.ReadOnly", "--readonly",
+	", and Options.MustExist does not let it be created", "",
+	": end it, or raise Options.BusyTimeout", ": end it",
+	", or raise MaxSnapshotAge and MaxWALBytes", "",
+	", or raise QueueMax", "",
+)
 
 // quoteArg writes a path so that it can be pasted into a command.
 func quoteArg(path string) string {

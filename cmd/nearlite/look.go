@@ -73,7 +73,7 @@ func inWAL(path string) bool {
 // can be seen from outside: it writes the file, and a WAL beside it even for one
 // who only reads.
 func mayOpen(path string, readOnly bool) error {
-	if err := hasDirectory(path); err != nil {
+	if err := canBeFile(path); err != nil {
 		return err
 	}
 	dir := filepath.Dir(path)
@@ -101,19 +101,33 @@ func writable(path string) bool {
 
 // isFile says in words what SQLite calls “unable to open database file”.
 func isFile(path string) error {
-	if err := hasDirectory(path); err != nil {
+	if err := canBeFile(path); err != nil {
 		return err
 	}
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("open %s: %w", path, fs.ErrNotExist)
+		return advise(fmt.Errorf("open %s: %w", path, fs.ErrNotExist),
+			fill("look at the path with “ls -ld DIR”; “nearlite shell DB” makes a new database", path))
 	case err != nil:
 		return err
 	case info.IsDir():
 		return fmt.Errorf("open %s: it is a directory: %w", path, sqlite.CodeCantOpenIsDir)
 	}
 	return nil
+}
+
+// canBeFile refuses a path whose directory is missing, and one of a pipe or a
+// device: to open a pipe is to wait for who writes into it.
+func canBeFile(path string) error {
+	if err := hasDirectory(path); err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().IsRegular() || info.IsDir() {
+		return nil // a directory is refused in the words of who opens it
+	}
+	return advise(fmt.Errorf("open %s: it is no regular file, and a database is one", path), "the name of a file")
 }
 
 // hasDirectory reports a path that begins in no directory.

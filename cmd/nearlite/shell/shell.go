@@ -46,11 +46,13 @@ func Run(ctx context.Context, c Config) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	switch {
 	case len(c.Statements) > 0:
-		return s.all(ctx, c.Statements)
+		return s.atEnd(s.all(ctx, c.Statements))
 	case terminal.Is(c.Stdin):
 		return (&prompt{session: s, config: c}).run(ctx)
 	default:
-		return s.script(ctx, c.Stdin)
+		in, stop := interruptible(ctx, c.Stdin)
+		defer stop()
+		return s.atEnd(s.script(ctx, in))
 	}
 }
 
@@ -70,11 +72,38 @@ func (s *session) open(ctx context.Context, c Config) (err error) {
 	return err
 }
 
+// interruptible is in until ctx ends, which a read from a pipe does not notice:
+// that read is left behind.
+func interruptible(ctx context.Context, in io.Reader) (_ io.Reader, stop func()) {
+	out, feed := io.Pipe()
+	go func() {
+		_, err := io.Copy(feed, in)
+		feed.CloseWithError(err)
+	}()
+	unwatch := context.AfterFunc(ctx, func() { feed.CloseWithError(ctx.Err()) })
+	return out, func() {
+		unwatch()
+		_ = out.Close()
+	}
+}
+
+// atEnd is the error that a script ends with. One that leaves a transaction open
+// has lost what it wrote in it, unless it said .quit, which is told to roll back.
+func (s *session) atEnd(err error) error {
+	switch {
+	case errors.Is(err, errQuit):
+		return nil
+	case err == nil && s.inTransaction():
+		return errors.New("the script ends inside a transaction, which has been rolled back: COMMIT is missing")
+	}
+	return err
+}
+
 // all runs statements one after the other.
 func (s *session) all(ctx context.Context, statements []string) error {
 	for _, text := range statements {
 		if err := s.run(ctx, text, 0); err != nil {
-			return stopped(err)
+			return err
 		}
 	}
 	return nil
@@ -96,29 +125,21 @@ func (s *session) script(ctx context.Context, in io.Reader) error {
 		if p.empty() && isCommand(line) {
 			p.lines++
 			if err := s.run(ctx, line, p.lines); err != nil {
-				return stopped(err)
+				return err
 			}
 			continue
 		}
 		if p.add(line) {
 			if err := s.run(ctx, p.take(), p.first); err != nil {
-				return stopped(err)
+				return err
 			}
 		}
 	}
 	if p.empty() {
 		return nil
 	}
-	return stopped(s.run(ctx, p.take(), p.first))
+	return s.run(ctx, p.take(), p.first)
 }
 
 // errQuit ends a shell.
 var errQuit = errors.New("quit")
-
-// stopped is the error a run ends with: none if it was asked to.
-func stopped(err error) error {
-	if errors.Is(err, errQuit) {
-		return nil
-	}
-	return err
-}
