@@ -112,7 +112,7 @@ func (s *blobSet) fill(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if _, err := db.Exec(ctx, createBlobsSQL); err != nil {
+	if _, err := db.Exec(context.WithoutCancel(ctx), createBlobsSQL); err != nil {
 		return fmt.Errorf("create the table: %w", err)
 	}
 	have, bytes, page, err := s.look(ctx, db)

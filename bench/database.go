@@ -58,7 +58,7 @@ const million = 1_000_000
 // table is left as it is, or made with a million. It returns the number of rows.
 func (d dataset) fill(ctx context.Context, db database, rows int64, progress Progress) (int64, error) {
 	if err := db.exec(ctx, d.create); err != nil {
-		return 0, fmt.Errorf("create the table of %s: %w", d.rows, err)
+		return 0, d.stopped(ctx, 0, rows, fmt.Errorf("create the table of %s: %w", d.rows, err))
 	}
 	have, err := db.number(ctx, d.count)
 	if err != nil {
