@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	process "os/exec"
+	"syscall"
 	"testing"
 )
 
@@ -41,7 +42,16 @@ type child struct {
 // startChild starts a copy of this program. It is killed with the test at the latest.
 func startChild(t testing.TB, role string, args ...string) *child {
 	t.Helper()
+	return startChildAs(t, nil, role, args...)
+}
+
+// startChildAs does so as another user.
+func startChildAs(t testing.TB, user *syscall.SysProcAttr, role string, args ...string) *child {
+	t.Helper()
 	c := &child{t: t, cmd: process.Command(os.Args[0], args...)}
+	if c.cmd.SysProcAttr = user; user != nil {
+		c.cmd.Path = "/proc/self/exe" // whose directory may be closed to them
+	}
 	c.cmd.Env = append(os.Environ(), childRole+"="+role)
 	c.cmd.Stderr = os.Stderr
 	out, err := c.cmd.StdoutPipe()

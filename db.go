@@ -25,6 +25,7 @@ type DB struct {
 	pageSize int
 	mmap     int64       // bytes each reader maps
 	tempDir  string      // of a ":memory:" database
+	created  bool        // by this Open: there was no file
 	frozen   os.FileInfo // of a file that is taken for one that never changes; else nil
 
 	ctx     context.Context // ends when Close begins to stop the background
@@ -63,6 +64,7 @@ func Open(ctx context.Context, path string, opts *Options) (*DB, error) {
 		if err != nil {
 			db.stop()
 			db.release()
+			db.removeEmpty(err)
 			return nil, err
 		}
 	}
@@ -112,7 +114,16 @@ func (db *DB) locateMissing() error {
 	case db.opts.MustExist:
 		return fmt.Errorf("open %s: %w, and Options.MustExist does not let it be created", db.path, os.ErrNotExist)
 	}
+	db.created = true
 	return nil
+}
+
+// removeEmpty removes the file that this Open has made if there was no room to
+// make a database of it: an empty one would be taken for one later.
+func (db *DB) removeEmpty(cause error) {
+	if info, err := os.Stat(db.path); db.created && diskFull(cause) && err == nil && info.Size() == 0 {
+		os.Remove(db.path)
+	}
 }
 
 // connect opens a connection with the settings that all of them share.
@@ -154,8 +165,8 @@ func (db *DB) writeFlags() sqlite.OpenFlags {
 // other never is the last close, which would copy back and delete the WAL.
 func (db *DB) openCheckpointer(ctx context.Context) error {
 	c, err := db.connectFirst(ctx)
-	if db.opts.ReadOnly && errors.Is(err, sqlite.CodeCantOpen) && !mayMakeFiles(filepath.Dir(db.path)) {
-		if err := db.freeze(); err != nil {
+	if db.opts.ReadOnly && err != nil && db.nothingCanBeMade(err) {
+		if err := db.freeze(err); err != nil {
 			return err
 		}
 		c, err = db.connectFirst(ctx)

@@ -1,6 +1,7 @@
 package nearlite
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -15,7 +16,7 @@ import (
 // engine says so on its own when
 //
 //  1. it only reads (Options.ReadOnly), and SQLite could not open the WAL,
-//  2. no file can be made in the directory,
+//  2. no file can be made in the directory, or there is no room for one,
 //  3. and no WAL with commits lies there, which would be missing.
 //
 // What is read-only here may be written from elsewhere, by another user or
@@ -23,11 +24,22 @@ import (
 // one that was opened and has no WAL: two system calls, which are right only
 // where nothing changes for years.
 
+// nothingCanBeMade reports whether an error came about because no file can be
+// made beside the database: SQLite names the file, the directory or the room.
+// Who has the database open has those files and all the room they need, so a full
+// disk is nobody's who opens it but the first's.
+func (db *DB) nothingCanBeMade(err error) bool {
+	if diskFull(err) {
+		return true
+	}
+	return (errors.Is(err, sqlite.CodeCantOpen) || errors.Is(err, sqlite.CodeReadOnly)) && !mayMakeFiles(filepath.Dir(db.path))
+}
+
 // freeze makes the connections to come treat the file as one that never changes,
 // or says why that would be wrong.
-func (db *DB) freeze() error {
+func (db *DB) freeze(cause error) error {
 	if info, err := os.Stat(db.path + "-wal"); err == nil && info.Size() > 0 {
-		return fmt.Errorf("open %s: its -wal holds commits that are not in the file yet, and they can be read only in a directory that can be written: copy both files to one, or open the database once where it can be written: %w", db.path, sqlite.CodeCantOpen)
+		return fmt.Errorf("open %s: its -wal holds commits that are not in the file yet, and they can be read only in a directory that can be written, with room in it: copy both files to one, or open the database once where it can be written: %w", db.path, cause)
 	}
 	info, err := os.Stat(db.path)
 	if err != nil {

@@ -173,6 +173,9 @@ func TestOpenOnFullDisk(t *testing.T) {
 	if !errors.Is(err, ErrDiskFull) || !strings.Contains(err.Error(), "new.db") {
 		t.Errorf("want ErrDiskFull with the path: %v", err)
 	}
+	if left := files(t, dir); len(left) != 1 {
+		t.Errorf("it has left a file that it made itself: %v", left)
+	}
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
@@ -195,4 +198,33 @@ func TestOpenOnFullDisk(t *testing.T) {
 	if n := number(t, again, "SELECT count(*) FROM t"); n != 100 {
 		t.Errorf("%d rows", n)
 	}
+}
+
+// A database that was closed cleanly can be read with no room for a -shm.
+func TestReadOnFullDisk(t *testing.T) {
+	t.Parallel()
+	dir := smallDisk(t, 1<<20)
+	path := filepath.Join(dir, "a.db")
+	if err := os.WriteFile(path, database(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ballast := filepath.Join(dir, "ballast")
+	fill(t, ballast)
+	for range 2 { // also beside what the first left
+		if n := number(t, openReadOnly(t, path), "SELECT length(a) FROM t"); n != 20_000 {
+			t.Errorf("%d bytes", n)
+		}
+	}
+	before := openReadOnly(t, path)
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	db, err := Open(bg, path, &Options{Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	exec(t, db, "INSERT INTO t VALUES (1)")
+	err = before.View(bg, func(*ReadTx) error { return nil })
+	wants{nil, []string{"another program has written", "open it again"}}.check(t, err)
 }

@@ -33,14 +33,15 @@ type Entry struct {
 	Transactions int      // how many callers it acknowledges
 }
 
-// Position names a commit: what a reader has seen, to be asked for again
-// elsewhere. Positions of one log id are ordered by their change number.
+// Position names a commit: what a reader has seen. Positions of one log id are
+// ordered by their change number. Every Open begins a log id of its own, so they
+// mean nothing to another opening of the same file.
 type Position struct {
 	Log    LogID  // changes when the history is not continued
 	Change uint64 // pages written up to and including the commit
 }
 
-// LogID names one unbroken history of a database.
+// LogID names one unbroken history of a database: one opening of it.
 type LogID [16]byte
 
 func newLogID() (id LogID) {

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -608,5 +609,36 @@ func TestCloseFinishesWhatWaits(t *testing.T) {
 	}
 	if err := db.View(bg, func(*ReadTx) error { return nil }); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Whoever ran again because of a neighbour is counted, however it came about.
+func TestRerunsAreCounted(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, nil)
+	var runs, started atomic.Int64
+	var wg sync.WaitGroup
+	fail := errors.New("as it should")
+	for i := range 64 {
+		wg.Go(func() {
+			started.Add(1)
+			err := db.Update(bg, func(tx *WriteTx) error {
+				for i == 0 && started.Load() < 64 {
+					runtime.Gosched() // so that the others queue up for one batch
+				}
+				runs.Add(1)
+				if _, err := tx.Exec("UPDATE account SET balance = balance WHERE id = 1"); err != nil || i%2 == 0 {
+					return errors.Join(err, fail)
+				}
+				return nil
+			})
+			if (i%2 == 0) != errors.Is(err, fail) {
+				t.Errorf("%d: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+	if n, want := db.Stats().Reruns, uint64(runs.Load()-64); n != want {
+		t.Errorf("%d reruns counted of %d", n, want)
 	}
 }

@@ -35,7 +35,7 @@ type Options struct {
 	// Durability of every commit; Full.
 	Durability Durability
 	// ReadOnly opens the file for reading only: Update and its like return [ErrReadOnly].
-	// It also opens one on a medium where nothing can be written, unless the WAL
+	// It also opens one on a medium where nothing can be written, or a full one, unless the WAL
 	// beside it holds commits that are not in the file yet.
 	ReadOnly bool
 	// MustExist makes Open fail instead of creating a missing file.
@@ -66,7 +66,8 @@ type Options struct {
 	// queries fail with [ErrSnapshotExpired].
 	MaxSnapshotAge time.Duration
 	// MaxWALBytes is how large the WAL may grow because of a snapshot that is
-	// still in use; 1 GiB. Above it the oldest snapshots expire.
+	// still in use; 1 GiB. Above it the oldest snapshots expire,
+	// but for one younger than a second.
 	MaxWALBytes int64
 	// CheckpointBytes is the size from which the WAL is started again. 0 has it
 	// chosen from the size of the commits: room for eight, between 4 and 64 MiB.

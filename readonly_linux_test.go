@@ -1,6 +1,7 @@
 package nearlite
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -193,6 +194,53 @@ func TestReadOnlyMediumRollbackMode(t *testing.T) {
 	}
 	_, err = Open(bg, path, nil)
 	wants{[]error{ErrReadOnly}, []string{path, "Options.ReadOnly"}}.check(t, err)
+}
+
+func init() { roles["nobody"] = readAsNobody }
+
+// readAsNobody reads a database as a user who may not write its directory.
+func readAsNobody(args []string) error {
+	db, err := Open(bg, args[0], readOnly)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	for row, err := range db.Query(bg, "SELECT length(a) FROM t") {
+		if err != nil {
+			return err
+		}
+		fmt.Println(row.Int64(0))
+	}
+	return nil
+}
+
+// A directory that this user may not write is a read-only medium to them.
+func TestReadOnlyDirectoryOfAnother(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("only root can become the user whom the directory's permissions bind")
+	}
+	const nobody = 65534
+	dir, err := os.MkdirTemp("", "nearlite-nobody-") // t.TempDir is root's alone
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path := filepath.Join(dir, "c.db")
+	if err := os.WriteFile(path, database(t), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	user := &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	c := startChildAs(t, user, "nobody", path)
+	if got, _ := c.line(); got != "20000" {
+		t.Errorf("another user read %q", got)
+	}
+	if left := files(t, dir); len(left) != 1 {
+		t.Errorf("it has left %v", left)
+	}
 }
 
 // A file that cannot be written, in a directory that can.

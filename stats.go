@@ -10,7 +10,7 @@ import (
 type Stats struct {
 	Transactions uint64 // answered by the writer, failed ones included; Exclusive and Checkpoint are none
 	Commits      uint64 // batches committed: Transactions / Commits is the mean batch
-	Reruns       uint64 // batches run again because SQLite threw the transaction away
+	Reruns       uint64 // transactions run again: a neighbour in the batch failed, or SQLite threw all of them away
 	QueueDepth   int    // transactions waiting now
 
 	Readers         int           // reader connections open now

@@ -329,12 +329,14 @@ func (w *writer) undo(r *request) {
 func (w *writer) redo(list []*request) {
 	w.alone = max(w.alone, len(list))
 	for _, r := range list {
-		switch {
-		case r.settled:
+		if r.settled {
 			w.open = append(w.open, r)
-		case r.inter != nil:
+			continue
+		}
+		w.db.stats.reruns.Add(1)
+		if r.inter != nil {
 			w.replay(r)
-		default:
+		} else {
 			w.try(r)
 		}
 	}
@@ -353,7 +355,6 @@ func (w *writer) recover(r *request) {
 func (w *writer) bringBack() {
 	again := append([]*request(nil), w.open...)
 	w.open, w.group, w.bare, w.inTx, w.dirty = w.open[:0], -1, false, false, false
-	w.db.stats.reruns.Add(uint64(min(1, len(again))))
 	w.redo(again)
 }
 
@@ -367,6 +368,7 @@ func (w *writer) solo(r *request) {
 		w.settle(r, err)
 		return
 	}
+	w.db.stats.reruns.Add(1)
 	if v := w.run(r); v == kept {
 		w.open = append(w.open, r)
 		return

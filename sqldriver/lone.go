@@ -22,6 +22,9 @@ func (c *conn) refused(ctx context.Context, st *statement, args []any) (nearlite
 // on the connection ends with it, but for foreign_keys: to switch them off for a
 // while, on one connection, is how tables are made anew while others refer to them.
 func (c *conn) lone(ctx context.Context, st *statement, args []any) (res nearlite.Result, err error) {
+	if sqlite.Verb(st.text) == "ATTACH" { // seen to be one only afterwards, it would have made the file
+		return res, notKeptOf(st.text, traits[attached])
+	}
 	err = c.db.Exclusive(ctx, func(own *sqlite.Conn) error {
 		if err := c.keys(own); err != nil {
 			return err
@@ -95,7 +98,11 @@ type trait struct {
 
 const inExclusive = "do it, and what is to come after it, in one DB.Exclusive"
 
-const foreignKeys = 0 // in traits
+// Places in traits.
+const (
+	foreignKeys = 0
+	attached    = 6
+)
 
 var traits = []trait{
 	foreignKeys: {"foreign_keys", "PRAGMA foreign_keys", inExclusive},
@@ -104,7 +111,7 @@ var traits = []trait{
 	{"legacy_alter_table", "PRAGMA legacy_alter_table", inExclusive},
 	{"writable_schema", "PRAGMA writable_schema", inExclusive},
 	{"query_only", "PRAGMA query_only", "open the database or begin the transaction read-only"},
-	{"the attached databases", "SELECT count(*) FROM pragma_database_list WHERE name <> 'temp'", inExclusive},
+	attached: {"the attached databases", "SELECT count(*) FROM pragma_database_list WHERE name <> 'temp'", inExclusive},
 	{"the temporary tables", "SELECT count(*) FROM temp.sqlite_schema", "use an ordinary table, or " + inExclusive},
 }
 
@@ -126,9 +133,13 @@ func settings(own *sqlite.Conn) ([]int64, error) {
 func notKept(text string, before, after []int64) error {
 	for i, t := range traits {
 		if before[i] != after[i] {
-			return fmt.Errorf("exec %q: %w: it changes %s for one connection, and the next statement has another: %s",
-				strings.TrimSpace(text), ErrNotKept, t.name, t.remedy)
+			return notKeptOf(text, t)
 		}
 	}
 	return nil
+}
+
+func notKeptOf(text string, t trait) error {
+	return fmt.Errorf("exec %q: %w: it changes %s for one connection, and the next statement has another: %s",
+		strings.TrimSpace(text), ErrNotKept, t.name, t.remedy)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -341,6 +343,21 @@ func TestOutsideTransactions(t *testing.T) {
 		tx.Rollback()
 	}
 	exec(t, db, "INSERT INTO t VALUES (2)")
+}
+
+// A refused ATTACH must not make the file that it names.
+func TestRefusedAttachMakesNoFile(t *testing.T) {
+	t.Parallel()
+	db := setup(t, "CREATE TABLE t (n INT)")
+	made := filepath.Join(t.TempDir(), "made.db")
+	for range 2 {
+		if _, err := db.Exec("/* y */ ATTACH '" + made + "' AS y"); !errors.Is(err, sqldriver.ErrNotKept) {
+			t.Errorf("attach: %v", err)
+		}
+	}
+	if _, err := os.Stat(made); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it has made the file: %v", err)
+	}
 }
 
 // Asking what a statement is must not run it: SQLite runs some PRAGMAs when they

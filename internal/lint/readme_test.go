@@ -42,15 +42,17 @@ func TestReadmeProgram(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the README's program: %v\n%s", err, out)
 	}
-	program := exec.Command(binary)
-	program.Dir = dir
-	out, err := program.CombinedOutput()
-	if err != nil {
-		t.Fatalf("run the README's program: %v\n%s", err, out)
-	}
 	promised := regexp.MustCompile(`fmt\.Println\(.*\) // (.*)`).FindStringSubmatch(blocks[0])
-	if promised == nil || strings.TrimSpace(string(out)) != promised[1] {
-		t.Errorf("the README's program printed %q; its comment promises %q", out, promised)
+	for range 2 { // a newcomer runs it again
+		program := exec.Command(binary)
+		program.Dir = dir
+		out, err := program.CombinedOutput()
+		if err != nil {
+			t.Fatalf("run the README's program: %v\n%s", err, out)
+		}
+		if promised == nil || strings.TrimSpace(string(out)) != promised[1] {
+			t.Errorf("the README's program printed %q; its comment promises %q", out, promised)
+		}
 	}
 }
 
