@@ -26,8 +26,8 @@ import (
 
 // nothingCanBeMade reports whether an error came about because no file can be
 // made beside the database: SQLite names the file, the directory or the room.
-// Who has the database open has those files and all the room they need, so a full
-// disk is nobody's who opens it but the first's.
+// No room means that nobody else has it open: whoever has, has made the files, and
+// then they need no more room to be read.
 func (db *DB) nothingCanBeMade(err error) bool {
 	if diskFull(err) {
 		return true
@@ -73,5 +73,5 @@ func (db *DB) thawed() error {
 	if os.SameFile(info, was) && info.Size() == was.Size() && info.ModTime().Equal(was.ModTime()) && (err != nil || wal.Size() == 0) {
 		return nil
 	}
-	return fmt.Errorf("read %s: another program has written to it since it was opened, in a directory that could not be written: open it again", db.path)
+	return fmt.Errorf("read %s: another program has written to it since it was opened, where no file could be made beside it: open it again", db.path)
 }
