@@ -71,7 +71,8 @@ func (w *writer) runBatch(t *transaction, b *batch) error {
 	}
 	if plain {
 		err = w.runPlain(t, b, ops)
-		if !errors.Is(err, sqlite.ErrClosed) {
+		var failed *sqlite.Error
+		if !errors.Is(err, sqlite.ErrClosed) || len(b.results) > 0 || errors.As(err, &failed) {
 			return err
 		}
 		// The cache gave up a statement for one behind it; nothing has run yet.

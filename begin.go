@@ -373,6 +373,7 @@ func (w *writer) lend(r *request) error {
 	}
 	w.endGroup()
 	wrote := w.dirty
+	w.dirty = true // it may be set aside, so it needs a savepoint in any case
 	if err := w.save(); err != nil {
 		return err
 	}
@@ -471,6 +472,7 @@ func (w *writer) rerun(r *request) error {
 		return ErrConflict
 	}
 	w.endGroup()
+	w.dirty = true // as in lend
 	if err := w.save(); err != nil {
 		return err
 	}

@@ -82,7 +82,9 @@ func (w *writer) afterCommit() {
 	if added < 0 { // it has started again
 		added = bytes
 	}
-	c.commit.Add((added - c.commit.Load()) / 8)
+	if added > 0 {
+		c.commit.Add((added - c.commit.Load()) / 8)
+	}
 	limit := c.limit()
 	if bytes-w.db.frameBytes(copied) > limit/4 || bytes > limit {
 		c.wake()

@@ -38,14 +38,15 @@ func (w *writer) commit() {
 func (w *writer) seal() error {
 	w.endGroup()
 	w.announceBarrier()
-	if w.db.opts.Log != nil && w.dirty {
+	logged := w.db.opts.Log != nil && w.dirty && w.succeeded() > 0
+	if logged {
 		if err := w.append(); err != nil {
 			return err
 		}
 	}
 	from := time.Now()
 	_, err := w.sql.commit.Exec()
-	w.price += (time.Since(from) - w.price) / 8
+	w.price += (min(time.Since(from), priceMax) - w.price) / 8
 	if err == nil {
 		w.fullAt = time.Time{}
 		return nil
@@ -55,7 +56,7 @@ func (w *writer) seal() error {
 	// that the WAL could not be read beyond it after a crash. ROLLBACK mends that.
 	w.rollback()
 	switch {
-	case w.db.opts.Log != nil && w.dirty:
+	case logged:
 		return w.poison(fmt.Errorf("commit what the log already holds: %w", err))
 	case errors.Is(err, sqlite.CodeFull): // a write had no room, so its frames are not complete
 		w.fullAt = time.Now()
@@ -66,9 +67,19 @@ func (w *writer) seal() error {
 	return w.resolve(err)
 }
 
+// succeeded counts the open transactions that the commit is to acknowledge.
+func (w *writer) succeeded() (n int) {
+	for _, r := range w.open {
+		if !r.settled || r.err == nil {
+			n++
+		}
+	}
+	return n
+}
+
 // append offers the batch to the log and rolls back unless it was taken.
 func (w *writer) append() error {
-	e := Entry{TXID: w.txid + 1, Prev: w.db.Position(), Transactions: len(w.open)}
+	e := Entry{TXID: w.txid + 1, Prev: w.db.Position(), Transactions: w.succeeded()}
 	err := w.db.opts.Log.Append(context.WithoutCancel(w.db.ctx), e)
 	switch {
 	case err == nil:

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/nearlite/nearlite/internal/fault"
 	"github.com/nearlite/nearlite/sqlite"
 )
 
@@ -247,5 +248,23 @@ func TestEachCallerLearnsWhatTheLogSaid(t *testing.T) {
 	}
 	for _, problem := range book.audit(db.Path(), true) {
 		t.Error(problem)
+	}
+}
+
+// The log has the entry, and then the local COMMIT fails: what the database
+// would write next could contradict the log, so it writes nothing any more.
+func TestLogTookWhatTheDiskRefused(t *testing.T) {
+	t.Parallel()
+	l := &memoryLog{}
+	b := newFaultBed(t, Options{Log: l}, nil)
+	before := len(l.entries)
+	b.vfs.Set(fault.Rule{Ops: fault.Write, Files: fault.WAL, Code: sqlite.CodeIOErrWrite, At: 1})
+	_, err := b.db.Exec(bg, "INSERT INTO entry VALUES (1, 1, 'x')")
+	b.vfs.Set(fault.Rule{})
+	if !errors.Is(err, ErrCommitUnknown) || len(l.entries) != before+1 {
+		t.Errorf("%v, and the log took %d entries", err, len(l.entries)-before)
+	}
+	if _, err := b.db.Exec(bg, "INSERT INTO entry VALUES (2, 1, 'x')"); !errors.Is(err, ErrPoisoned) {
+		t.Errorf("the next write: %v", err)
 	}
 }

@@ -236,11 +236,11 @@ func (q *queue) yield() {
 	}
 }
 
-// drained reports whether the queue is closed and empty.
+// drained reports whether the queue is closed and empty, and nobody is the writer.
 func (q *queue) drained() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.closed && q.depth == 0
+	return q.closed && q.depth == 0 && !q.busy
 }
 
 // close refuses further requests. What waits is still done.

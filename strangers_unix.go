@@ -4,6 +4,7 @@ package nearlite
 
 import (
 	"os"
+	"path/filepath"
 	"strconv"
 	"syscall"
 )
@@ -37,6 +38,9 @@ func (d *descriptor) find(path string) bool {
 		return false // another VFS, or a system that does not list them
 	}
 	d.tried++
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target // SQLite's files lie beside the database itself
+	}
 	info, err := os.Stat(path + "-shm")
 	if err != nil {
 		return false

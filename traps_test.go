@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -490,4 +491,64 @@ func TestCloseInsideATransaction(t *testing.T) {
 		}
 	})
 	exec(t, db, "UPDATE account SET balance = 1")
+}
+
+// Those who only read share no savepoint with those who fail, and do not run
+// again with each of them.
+func TestFailuresDoNotMultiply(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, nil)
+	const n = 300
+	hold, held := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		db.Update(bg, func(*WriteTx) error { once.Do(func() { close(held); <-hold }); return nil })
+	})
+	<-held
+	var runs atomic.Int64
+	for range n {
+		wg.Go(func() {
+			db.Update(bg, func(tx *WriteTx) error { runs.Add(1); return tx.QueryRow("SELECT 1").Err() })
+		})
+	}
+	for db.writer.q.contended.Load() < n {
+		runtime.Gosched()
+	}
+	for range n {
+		wg.Go(func() {
+			db.Update(bg, func(tx *WriteTx) error {
+				runs.Add(1)
+				tx.Exec("UPDATE account SET balance = 0")
+				return errBoom
+			})
+		})
+	}
+	for db.writer.q.contended.Load() < 2*n {
+		runtime.Gosched()
+	}
+	close(hold)
+	within(t, "the callers", wg.Wait)
+	if r := runs.Load(); r > 4*n {
+		t.Errorf("%d transactions ran %d times", 2*n, r)
+	}
+}
+
+// An error that says the connection is closed may be a function's own.
+func TestBatchRunsOnce(t *testing.T) {
+	t.Parallel()
+	calls := 0
+	db := openTest(t, &Options{OnConnect: func(c *sqlite.Conn) error {
+		return c.CreateFunction("fails_once", sqlite.FuncOptions{}, func([]sqlite.Value) (any, error) {
+			if calls++; calls == 1 {
+				return nil, fmt.Errorf("something else: %w", sqlite.ErrClosed)
+			}
+			return int64(7), nil
+		})
+	}})
+	exec(t, db, "CREATE TABLE once(x)")
+	_, err := db.Batch(bg, Statement{SQL: "INSERT INTO once VALUES (1)"}, Statement{SQL: "INSERT INTO once VALUES (fails_once())"})
+	if err == nil || number(t, db, "SELECT count(*) FROM once") != 0 {
+		t.Errorf("%v, %d rows", err, number(t, db, "SELECT count(*) FROM once"))
+	}
 }

@@ -28,9 +28,8 @@ import (
 //     copies every touched page once per transaction. So a savepoint goes around
 //     a group of up to groupMax transactions, on the assumption that none fails;
 //     when one does, the group is rolled back and each member runs again in a
-//     savepoint of its own. The first group of a batch needs none, as long as it
-//     can be taken back by rolling back everything; so one who is alone never
-//     pays for any. Nor does a single statement, which is atomic by itself, and
+//     savepoint of its own. A group that begins a batch needs none: it is taken
+//     back by rolling back everything, and one who is alone never pays for any. Nor does a single statement, which is atomic by itself, and
 //     one that only reads.
 //  3. SQLite throws the whole transaction away for some errors (OR ROLLBACK,
 //     a full disk, an I/O error, no memory). Then what ran before the culprit
@@ -65,6 +64,7 @@ type writer struct {
 
 	price  time.Duration // of a commit, as of late
 	before int           // requests in the last batch
+	ended  time.Time     // when it was answered
 
 	ops     []sqlite.BatchOp // memory for runBatch
 	results []sqlite.Result
@@ -93,6 +93,8 @@ const (
 	// aloneAfterFailure is how many transactions get a savepoint each after one
 	// failed: grouping pays while fewer than about one in 200 does.
 	aloneAfterFailure = 200
+	// priceMax bounds what a commit is taken to cost, and so how long more waits.
+	priceMax = 20 * time.Millisecond
 	// batchMax bounds what one commit holds, and so the wait of the first in it.
 	batchMax = 4096
 	// fullRetry is how long a full disk is left alone before a write is tried.
@@ -197,6 +199,9 @@ func (w *writer) work() (n int) {
 	w.runner.Store(goroutine())
 	w.lockBy = time.Time{}
 	from := time.Now()
+	if from.Sub(w.ended) > w.price {
+		w.before = 0 // they are not on their way back
+	}
 	first := w.next
 	for todo := append(w.todo[:0], w.blocks...); len(todo) > 0; todo = w.more(todo, from, n) {
 		for _, b := range todo {
@@ -214,7 +219,13 @@ func (w *writer) work() (n int) {
 		w.todo = todo
 	}
 	w.commit()
-	w.before = n
+	if w.q.contended.Load() == 0 {
+		w.lowerGate() // who it was raised for has gone
+	}
+	w.before, w.ended = n, time.Now()
+	if clear(w.todo[:cap(w.todo)]); cap(w.todo) > 64 {
+		w.todo = nil
+	}
 	w.runner.Store(0)
 	return n
 }
@@ -431,7 +442,7 @@ func (w *writer) begin(ctx context.Context) error {
 
 // save opens the group's savepoint before its first write.
 func (w *writer) save() error {
-	first := !w.dirty
+	first := !w.dirty && len(w.open) == 0 && w.alone == 0
 	w.dirty = true
 	switch {
 	case w.group >= 0:
