@@ -53,7 +53,7 @@ const (
 	// a longer one saves copying the same page of the database again and again.
 	limitCommits = 8
 	limitMin     = 4 << 20
-	limitMax     = 64 << 20
+	limitMax     = 32 << 20
 	// finishWait bounds how long the writer waits for readers in step 2.
 	finishWait = 5 * time.Millisecond
 	// finishRetry is how long it is left alone when they did not come.

@@ -35,7 +35,7 @@
 // the caller's buffer and no allocation (see [Store.Append]); a larger one is rows
 // of that size. Names, sizes and sums lie apart from the content, some thirty
 // objects to a page. On the machine this was written on, random objects of 10 kB
-// came in 0.65 of the time of open, fstat, read and close when the database was
+// came in 0.8 to 0.9 of the time of open, fstat, read and close when the database was
 // mapped into memory, which is the default while it fits, and in 1.1 to 1.4 of it
 // when it was not; `nearlite bench blobs` measures yours.
 //
