@@ -53,13 +53,13 @@ const (
 	// a longer one saves copying the same page of the database again and again.
 	limitCommits = 8
 	limitMin     = 4 << 20
-	limitMax     = 32 << 20
+	limitMax     = 16 << 20
 	// finishWait bounds how long the writer waits for readers in step 2.
 	finishWait = 5 * time.Millisecond
 	// finishRetry is how long it is left alone when they did not come.
 	finishRetry = time.Second
 	// finishLag is how many bytes may be left to copy when the writer is asked.
-	finishLag = 8 << 20
+	finishLag = 4 << 20
 	// passes bounds the rounds of step 1 before step 2 is tried all the same.
 	passes = 5
 )

@@ -7,8 +7,8 @@ func TestCheckpointLimit(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ option, commit, want int64 }{
 		"small commits": {0, 8 << 10, 4 << 20},
-		"large commits": {0, 2 << 20, 16 << 20},
-		"huge commits":  {0, 1 << 30, 32 << 20},
+		"large commits": {0, 1 << 20, 8 << 20},
+		"huge commits":  {0, 1 << 30, 16 << 20},
 		"set":           {1 << 20, 1 << 30, 1 << 20},
 	} {
 		c := &checkpointer{db: &DB{opts: Options{CheckpointBytes: tc.option}}}

@@ -70,7 +70,7 @@ type Options struct {
 	// but for one younger than a second.
 	MaxWALBytes int64
 	// CheckpointBytes is the size from which the WAL is started again. 0 has it
-	// chosen from the size of the commits: room for eight, between 4 and 32 MiB.
+	// chosen from the size of the commits: room for eight, between 4 and 16 MiB.
 	CheckpointBytes int64
 	// MaxClosure is how long a closure may hold the writer before it is logged
 	// with its place in the code; 1 s.
