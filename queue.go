@@ -191,9 +191,9 @@ func (q *queue) enter(r request) (b *block, i int, err error) {
 	return b, i, nil
 }
 
-// take returns everything that waits, in order, into the given slice. When
+// take returns everything that waits, in order. When
 // there is nothing the taker is no longer the writer.
-func (q *queue) take(into []*block, last int) []*block {
+func (q *queue) take(last int) []*block {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.inline = last <= 1 && !q.never
@@ -201,7 +201,7 @@ func (q *queue) take(into []*block, last int) []*block {
 		q.busy = false
 		return nil
 	}
-	return q.empty(into[:0])
+	return q.empty(nil)
 }
 
 // takeMore returns what has come since, in order; the taker stays the writer.

@@ -147,7 +147,7 @@ func (w *writer) loop() {
 	defer w.survive()
 	for range w.q.wake {
 		for last := 0; ; {
-			blocks := w.q.take(nil, last)
+			blocks := w.q.take(last)
 			if len(blocks) == 0 {
 				break // and from here on somebody else may be the writer
 			}
