@@ -1,0 +1,115 @@
+package server
+
+import (
+	"sort"
+	"time"
+)
+
+// Status is what GET /v1/status answers: the figures of one moment, for the console
+// and `nearlite status`. Counters count from Started, so a reader takes the
+// difference of two answers; when Instance changed between them, the server was
+// started anew and counts from zero.
+type Status struct {
+	Version  string    `json:"version"`
+	Instance string    `json:"instance"` // random, another one with each start
+	Started  time.Time `json:"started"`
+	Now      time.Time `json:"now"`
+	Access   Access    `json:"access"`
+
+	Databases Databases `json:"databases"`
+	Streams   Streams   `json:"streams"`
+	Requests  uint64    `json:"requests"`
+
+	Database DatabaseStatus `json:"database"` // the one the request names
+}
+
+// Access is what the bearer of this request's token may do.
+type Access struct {
+	Token bool `json:"token"` // one was given; false: the server asks nobody
+	Write bool `json:"write"` // in the database of the request
+	Admin bool `json:"admin"` // create, fork, rename and delete databases
+}
+
+// Databases counts those of the catalog.
+type Databases struct {
+	Known int `json:"known"`
+	Open  int `json:"open"`
+}
+
+// Streams counts the clients that are there now, in all databases.
+type Streams struct {
+	Open         int `json:"open"`         // WebSocket streams, and those over HTTP that hold something
+	Transactions int `json:"transactions"` // of them in a transaction
+	WebSockets   int `json:"websockets"`   // sockets; each may carry many streams
+}
+
+// DatabaseStatus are the figures of one database. Those that nearlite.Stats has too
+// are explained there.
+type DatabaseStatus struct {
+	Name     string `json:"name"`
+	ID       string `json:"id"`
+	Position string `json:"position"`
+	Bytes    int64  `json:"bytes"` // of the file, without its WAL
+
+	Transactions uint64 `json:"transactions"`
+	Commits      uint64 `json:"commits"`
+	Reruns       uint64 `json:"reruns"`
+	QueueDepth   int    `json:"queue_depth"`
+
+	Reads         uint64 `json:"reads"` // statements that read, answered
+	RowsRead      uint64 `json:"rows_read"`
+	Readers       int    `json:"readers"`
+	BusyReaders   int    `json:"busy_readers"`
+	WALBytes      int64  `json:"wal_bytes"`
+	Checkpoints   uint64 `json:"checkpoints"`
+	CommitLatency Spread `json:"commit_latency"` // from the request to the durable commit
+	ReadLatency   Spread `json:"read_latency"`
+}
+
+// A Spread is a histogram of durations. Counts has one place more than Bounds: the
+// last counts what was longer than every bound.
+type Spread struct {
+	Bounds []float64 `json:"bounds"` // upper bounds in seconds, ascending
+	Counts []uint64  `json:"counts"` // of each interval alone, not added up
+	Sum    float64   `json:"sum"`    // seconds, of all
+}
+
+// NewSpread returns an empty histogram with these bounds.
+func NewSpread(bounds []float64) Spread {
+	return Spread{Bounds: bounds, Counts: make([]uint64, len(bounds)+1)}
+}
+
+// Add counts one duration. It is not safe for concurrent use.
+func (s *Spread) Add(d time.Duration) {
+	s.Counts[sort.SearchFloat64s(s.Bounds, d.Seconds())]++
+	s.Sum += d.Seconds()
+}
+
+// Quantile returns an estimate of the q-quantile in seconds: the place inside its
+// interval is taken to be in proportion. It is 0 when nothing was counted, and the
+// last bound when it is longer than that.
+func (s *Spread) Quantile(q float64) float64 {
+	var total, below uint64
+	for _, n := range s.Counts {
+		total += n
+	}
+	rank := q * float64(total)
+	for i, n := range s.Counts {
+		if n == 0 || float64(below+n) < rank {
+			below += n
+			continue
+		}
+		if i == len(s.Bounds) {
+			break
+		}
+		from := 0.0
+		if i > 0 {
+			from = s.Bounds[i-1]
+		}
+		return from + (s.Bounds[i]-from)*(rank-float64(below))/float64(n)
+	}
+	if total == 0 || len(s.Bounds) == 0 {
+		return 0
+	}
+	return s.Bounds[len(s.Bounds)-1]
+}
