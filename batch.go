@@ -147,44 +147,6 @@ func runRows(t *transaction, b *batch) error {
 	return nil
 }
 
-// collect runs a statement and returns all its rows.
-func (t *transaction) collect(sql string, args []any) (Result, error) {
-	s, err := t.prepare(sql)
-	if err != nil {
-		return Result{}, err
-	}
-	if s.ColumnCount() == 0 {
-		res, err := s.Exec(args...)
-		if err != nil {
-			return Result{}, t.failed(err)
-		}
-		return Result{LastInsertRowID: res.LastInsertRowID, Changes: res.Changes}, nil
-	}
-	rows, err := s.Rows(args...)
-	if err != nil {
-		return Result{}, t.failed(err)
-	}
-	defer rows.Close()
-	var res Result
-	for rows.Next() {
-		res.Rows = append(res.Rows, rowValues(rows.Row()))
-	}
-	if err := rows.Err(); err != nil {
-		return Result{}, t.failed(err)
-	}
-	res.Columns = append(res.Columns, rows.Columns()...)
-	res.LastInsertRowID, res.Changes = rows.Result().LastInsertRowID, rows.Result().Changes
-	return res, nil
-}
-
-func rowValues(r Row) []any {
-	out := make([]any, r.Len())
-	for i := range out {
-		out[i] = r.Any(i)
-	}
-	return out
-}
-
 func numbered(b *batch, i int, err error) error {
 	if len(b.stmts) == 1 {
 		return err

@@ -14,6 +14,8 @@ import (
 type TxOptions struct {
 	// ReadOnly holds one snapshot and never the writer.
 	ReadOnly bool
+	// LastInsertRowID is what last_insert_rowid() returns before the first INSERT.
+	LastInsertRowID int64
 }
 
 // A Tx is an interactive transaction: its client decides statement by statement,
@@ -49,6 +51,7 @@ type Tx struct {
 	once    sync.Once     // guards the closing of done
 	outcome error         // readable when done is closed
 	lent    bool          // the writer's: it has had the connection
+	rowID   int64         // TxOptions.LastInsertRowID
 
 	mu          sync.Mutex // protects the following, and the connection while live
 	state       txState
@@ -78,6 +81,7 @@ const (
 type call struct {
 	sql    string
 	args   []any
+	most   int // rows after which its client ended it, 0 if it did not
 	digest uint64
 }
 
@@ -102,11 +106,15 @@ func (db *DB) Begin(ctx context.Context, opts *TxOptions) (*Tx, error) {
 			return nil, err
 		}
 		tx.reader, tx.state = r.handle(context.Background()), txLive
+		tx.reader.SetLastInsertRowID(opts.LastInsertRowID)
 		r.held.Store(tx)
 		return tx, nil
 	}
 	if err := db.writer.check(ctx); err != nil {
 		return nil, err
+	}
+	if opts != nil {
+		tx.rowID = opts.LastInsertRowID
 	}
 	tx.granted, tx.decided, tx.done = make(chan struct{}), make(chan struct{}), make(chan struct{})
 	return tx, nil
@@ -126,7 +134,7 @@ func (tx *Tx) Exec(ctx context.Context, sql string, args ...any) (Result, error)
 		}
 		return res, rows.Err()
 	}
-	return tx.do(ctx, sql, args)
+	return tx.collect(ctx, sql, args)
 }
 
 // Query runs one statement and returns its rows: streamed from the snapshot of a
@@ -135,15 +143,29 @@ func (tx *Tx) Query(ctx context.Context, sql string, args ...any) (*Rows, error)
 	if tx.reader != nil {
 		return tx.stream(ctx, sql, args)
 	}
-	res, err := tx.do(ctx, sql, args)
+	res, err := tx.collect(ctx, sql, args)
 	if err != nil {
 		return nil, err
 	}
 	return &Rows{columns: res.Columns, values: res.Rows, result: res, at: -1}, nil
 }
 
+// collect runs a statement on the writing connection and keeps its rows.
+func (tx *Tx) collect(ctx context.Context, sql string, args []any) (Result, error) {
+	var all [][]any
+	res, err := tx.do(ctx, func(row Row) error {
+		all = append(all, rowValues(row))
+		return nil
+	}, sql, args)
+	if err != nil {
+		return Result{}, err
+	}
+	res.Rows, res.Columns = all, append([]sqlite.Column(nil), res.Columns...)
+	return res, nil
+}
+
 // do runs a statement on the writing connection.
-func (tx *Tx) do(ctx context.Context, sql string, args []any) (Result, error) {
+func (tx *Tx) do(ctx context.Context, visit func(Row) error, sql string, args []any) (Result, error) {
 	if err := tx.acquire(ctx); err != nil {
 		return Result{}, err
 	}
@@ -153,9 +175,10 @@ func (tx *Tx) do(ctx context.Context, sql string, args []any) (Result, error) {
 		return Result{}, tx.err
 	}
 	tx.work.ctx = ctx
-	res, err := tx.work.collect(sql, args)
+	d := newDigest(visit, 0)
+	res, err := tx.work.run(d.take, sql, args)
 	tx.w.watch.end()
-	tx.record(sql, args, res, err)
+	tx.record(sql, args, d, d.sum(res, err))
 	tx.active = tx.db.clock.now()
 	switch {
 	case tx.late:
@@ -203,7 +226,7 @@ func (tx *Tx) acquire(ctx context.Context) error {
 }
 
 // record keeps a statement to be run again.
-func (tx *Tx) record(sql string, args []any, res Result, err error) {
+func (tx *Tx) record(sql string, args []any, d *digest, sum uint64) {
 	if tx.size > callsMax {
 		return
 	}
@@ -226,7 +249,11 @@ func (tx *Tx) record(sql string, args []any, res Result, err error) {
 		tx.calls = nil
 		return
 	}
-	tx.calls = append(tx.calls, call{sql, kept, digest(res, err)})
+	c := call{sql: sql, args: kept, digest: sum}
+	if d.ended != nil {
+		c.most = d.rows
+	}
+	tx.calls = append(tx.calls, c)
 }
 
 // heavy reports whether the transaction was too large to be recorded.
@@ -380,10 +407,16 @@ func (w *writer) lend(r *request) error {
 	w.dirty = wrote
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
-	tx.work = &transaction{w: w, ctx: r.ctx}
+	tx.work = tx.newWork(r.ctx)
 	now := w.db.clock.now()
 	tx.state, tx.active, tx.began = txLive, now, now
 	return nil
+}
+
+// newWork returns what the transaction does to the writing connection from now on.
+func (tx *Tx) newWork(ctx context.Context) *transaction {
+	tx.w.conn.SetLastInsertRowID(tx.rowID)
+	return &transaction{w: tx.w, ctx: ctx, keepsRowID: true}
 }
 
 // press looks after the leases of a live transaction and says when to look next.
@@ -476,10 +509,11 @@ func (w *writer) rerun(r *request) error {
 	if err := w.save(); err != nil {
 		return err
 	}
-	tx.work = &transaction{w: w, ctx: context.Background()}
+	tx.work = tx.newWork(context.Background())
 	for _, c := range tx.calls {
-		res, err := tx.work.collect(c.sql, c.args)
-		if digest(res, err) != c.digest {
+		d := newDigest(nil, c.most)
+		res, err := tx.work.run(d.take, c.sql, c.args)
+		if d.sum(res, err) != c.digest {
 			return ErrConflict
 		}
 	}

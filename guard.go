@@ -176,7 +176,7 @@ func (n *note) before(t *transaction) error {
 		return nil
 	}
 	// The functions would tell of another caller's rows.
-	if n.readsRowID {
+	if n.readsRowID && !t.keepsRowID {
 		w.conn.SetLastInsertRowID(0)
 	}
 	if n.readsCount {

@@ -51,10 +51,11 @@ type reader struct {
 	held  atomic.Pointer[Tx] // the interactive transaction that has it
 
 	// Its user's:
-	handles []ReadTx // not used yet
-	ctx     context.Context
-	begun   bool // the snapshot is as new as the View wants it
-	uses    uint32
+	handles    []ReadTx // not used yet
+	ctx        context.Context
+	begun      bool // the snapshot is as new as the View wants it
+	keepsRowID bool // last_insert_rowid() was set
+	uses       uint32
 }
 
 // A status is all that others may know of a reader, in one word, since an atomic

@@ -2,8 +2,6 @@ package nearlite
 
 import (
 	"context"
-	"fmt"
-	"hash/maphash"
 	"iter"
 
 	"github.com/nearlite/nearlite/sqlite"
@@ -97,25 +95,6 @@ func (r *Rows) unwatch() {
 	if r.tx.watched == r {
 		r.tx.unwatch()
 	}
-}
-
-var digestSeed = maphash.MakeSeed()
-
-// digest is a hash of all that a statement told its client.
-func digest(res Result, err error) uint64 {
-	var h maphash.Hash
-	h.SetSeed(digestSeed)
-	if err != nil {
-		fmt.Fprintf(&h, "%v", err)
-		return h.Sum64()
-	}
-	fmt.Fprintf(&h, "%d %d %d", res.LastInsertRowID, res.Changes, len(res.Rows))
-	for _, row := range res.Rows {
-		for _, v := range row {
-			fmt.Fprintf(&h, "%T%v,", v, v)
-		}
-	}
-	return h.Sum64()
 }
 
 // Querier is what the helpers One and All read from: a *ReadTx or a *WriteTx.

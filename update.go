@@ -86,13 +86,14 @@ type WriteTx struct{ t *transaction }
 // transaction is what a closure, a batch or an interactive transaction does to
 // the writing connection while it runs.
 type transaction struct {
-	w        *writer
-	ctx      context.Context
-	wrote    bool     // a statement ran that may have changed something
-	inserted bool     // last_insert_rowid() and changes() are of this transaction
-	deferred bool     // PRAGMA defer_foreign_keys is to be switched off
-	cut      error    // a statement failed because the context had ended
-	saves    []string // savepoints of the closure's own that are open, outermost first
+	w          *writer
+	ctx        context.Context
+	wrote      bool     // a statement ran that may have changed something
+	inserted   bool     // last_insert_rowid() and changes() are of this transaction
+	keepsRowID bool     // last_insert_rowid() was set to what it is to return
+	deferred   bool     // PRAGMA defer_foreign_keys is to be switched off
+	cut        error    // a statement failed because the context had ended
+	saves      []string // savepoints of the closure's own that are open, outermost first
 }
 
 // Context returns the context Update was called with, inside the closure.

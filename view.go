@@ -53,6 +53,10 @@ func (tx *ReadTx) end() {
 	r := tx.r
 	tx.r = nil
 	r.conn.CloseCursors()
+	if r.keepsRowID {
+		r.conn.SetLastInsertRowID(0)
+		r.keepsRowID = false
+	}
 	r.db.readers.give(r)
 }
 
