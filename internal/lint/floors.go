@@ -39,6 +39,7 @@ var floors = []row{
 	{floor: 0, pkg: "storage/s3", may: []string{"storage"}, modules: []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}},
 	{floor: 0, pkg: "storage/storagetest", may: []string{"storage"}},
 	{floor: 0, pkg: "hrana", modules: []string{protobuf}},
+	{floor: 0, pkg: "dump"},
 	{floor: 0, pkg: "pagesync", modules: []string{ltx, protobuf}},
 
 	{floor: 1, pkg: "wal", may: []string{"sqlite"}, modules: []string{ltx}},
@@ -55,7 +56,8 @@ var floors = []row{
 	{floor: 3, pkg: "jobs", may: []string{"."}},
 	{floor: 3, pkg: "cache", may: []string{"."}},
 
-	{floor: 4, pkg: "catalog", may: []string{".", "archive"}},
+	// Every connection is hardened, by the binding's switches and limits.
+	{floor: 4, pkg: "catalog", may: []string{".", "sqlite", "archive"}},
 	{floor: 4, pkg: "replica", may: []string{".", "wal", "archive", "hrana", "pagesync"}, modules: []string{ltx, websocket}},
 
 	{floor: 5, pkg: "server/...", allBelow: true, may: []string{"server/..."}},

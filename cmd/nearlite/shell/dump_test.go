@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nearlite/nearlite/dump"
 	"github.com/nearlite/nearlite/sqlite"
 )
 
@@ -150,7 +151,7 @@ func TestNumber(t *testing.T) {
 	for f, want := range map[float64]string{
 		1: "1.0", 0.1: "0.1", 1e15: "1.0e+15", 1e21: "1.0e+21", -2.5: "-2.5", 1.5e300: "1.5e+300", math.Inf(-1): "-9e999",
 	} {
-		if got := number(f, 15); got != want {
+		if got := dump.Number(f, 15); got != want {
 			t.Errorf("%v: got %s, want %s", f, got, want)
 		}
 	}

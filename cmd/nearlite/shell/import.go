@@ -13,6 +13,7 @@ import (
 
 	"github.com/nearlite/nearlite"
 	"github.com/nearlite/nearlite/cmd/nearlite/terminal"
+	"github.com/nearlite/nearlite/dump"
 )
 
 // importFile fills a table from a file in one transaction: all rows or none.
@@ -197,19 +198,19 @@ func (im *importer) create(to target, names []string) (columns []column, header 
 	for _, name := range names {
 		name = strings.TrimSpace(name)
 		columns = append(columns, column{name: name})
-		list = append(list, quoteName(name)+" TEXT")
+		list = append(list, dump.Name(name)+" TEXT")
 	}
-	err = to.exec("CREATE TABLE " + quoteName(im.table) + "(" + strings.Join(list, ", ") + ")")
+	err = to.exec("CREATE TABLE " + dump.Name(im.table) + "(" + strings.Join(list, ", ") + ")")
 	return columns, true, err
 }
 
 func (im *importer) insert(columns []column) string {
 	var names, places []string
 	for _, c := range columns {
-		names = append(names, quoteName(c.name))
+		names = append(names, dump.Name(c.name))
 		places = append(places, "?")
 	}
-	return fmt.Sprintf("INSERT INTO %s(%s) VALUES(%s)", quoteName(im.table), strings.Join(names, ","), strings.Join(places, ","))
+	return fmt.Sprintf("INSERT INTO %s(%s) VALUES(%s)", dump.Name(im.table), strings.Join(names, ","), strings.Join(places, ","))
 }
 
 // row inserts one record. An empty field is NULL where the column allows it.

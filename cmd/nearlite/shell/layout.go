@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
+
+	"github.com/nearlite/nearlite/dump"
 )
 
 // jsonLayout prints an array of objects, one on each line.
@@ -44,7 +46,7 @@ func (j *jsonLayout) value(v any) {
 	case nil:
 		j.w.WriteString("null")
 	case float64:
-		j.w.WriteString(number(v, -1))
+		j.w.WriteString(dump.Number(v, -1))
 	case string:
 		j.w.Write(jsonString(v))
 	case []byte:
@@ -88,7 +90,7 @@ func (c *csvLayout) row(values []any) {
 		case nil:
 			c.raw(i, "") // nothing at all; empty text has its quotes
 		case float64:
-			c.raw(i, number(v, -1))
+			c.raw(i, dump.Number(v, -1))
 		default:
 			c.field(i, plain(v))
 		}

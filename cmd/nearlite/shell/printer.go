@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"math"
 	"os"
 	"strconv"
-	"strings"
 
 	"github.com/nearlite/nearlite/cmd/nearlite/terminal"
+	"github.com/nearlite/nearlite/dump"
 	"github.com/nearlite/nearlite/sqlite"
 )
 
@@ -114,30 +113,11 @@ func plain(v any) string {
 	case int64:
 		return strconv.FormatInt(v, 10)
 	case float64:
-		return number(v, 15)
+		return dump.Number(v, 15)
 	case string:
 		return v
 	case []byte:
 		return "x'" + hex.EncodeToString(v) + "'"
 	}
 	return fmt.Sprint(v)
-}
-
-// number writes a float so that it reads as one, with that many digits; -1 is as
-// many as it takes to get the same float again.
-func number(f float64, digits int) string {
-	switch {
-	case math.IsInf(f, 1):
-		return "9e999" // how SQL writes it
-	case math.IsInf(f, -1):
-		return "-9e999"
-	}
-	text := strconv.FormatFloat(f, 'g', digits, 64)
-	if strings.Contains(text, ".") {
-		return text
-	}
-	if mantissa, exponent, ok := strings.Cut(text, "e"); ok {
-		return mantissa + ".0e" + exponent
-	}
-	return text + ".0"
 }
