@@ -1,0 +1,337 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nearlite/nearlite"
+)
+
+// An entry is one database of the catalog: open, closed, or on its way from one
+// to the other. To use an open one is a compare-and-swap on its own counter, so
+// that thousands of databases have no lock in common, and one has none at all.
+//
+// The counter use holds everything that one who wants the database needs to know:
+//
+//	-1               it is closed: ask entry.open
+//	n ≥ 0            it is open, and n handles are held
+//	n - retired      it is gone: closed for good, as soon as possible; n are held
+//
+//	closed ──turn──▶ open(0) ⇄ open(n) ──retire──▶ retired(n) ──▶ retired(0)
+//	  ▲                 │
+//	  └──────turn───────┘
+//
+// A turn is the opening or the closing of the database. There is one at a time;
+// whoever comes meanwhile waits for its end and looks again.
+type entry struct {
+	cat     *Catalog
+	id      ID
+	created time.Time
+	origin  ID
+	name    atomic.Pointer[string]
+	config  atomic.Pointer[Config]
+
+	use   atomic.Int64
+	used  atomic.Int64 // when use became 0, in nanoseconds
+	db    *nearlite.DB // written BEFORE use leaves -1, read while use is not -1
+	stale atomic.Bool  // it is open with another configuration: close it when it is idle
+
+	verb sync.Mutex // held by rename, delete and configure
+
+	mu       sync.Mutex // protects the following
+	ready    bool       // false: it is being made, and nobody may have it
+	turn     *turn
+	gone     error         // why nobody can have it any more
+	released chan struct{} // closed when it is gone and the last handle is released
+}
+
+const (
+	closedUse = -1
+	retired   = 1 << 40
+)
+
+// turn is one opening or closing.
+type turn struct {
+	done chan struct{}
+	err  error // why it could not be opened, readable when done
+}
+
+func (t *turn) wait(ctx context.Context) error {
+	select {
+	case <-t.done:
+		return t.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (c *Catalog) newEntry(i Info) *entry {
+	e := &entry{cat: c, id: i.ID, created: i.Created, origin: i.Origin, ready: true, released: make(chan struct{})}
+	e.name.Store(&i.Name)
+	e.config.Store(&i.Config)
+	e.use.Store(closedUse)
+	return e
+}
+
+// tryUse takes a handle on a database that is open.
+func (e *entry) tryUse() bool {
+	for {
+		v := e.use.Load()
+		if v < 0 {
+			return false
+		}
+		if e.use.CompareAndSwap(v, v+1) {
+			return true
+		}
+	}
+}
+
+// release gives a handle back.
+func (e *entry) release() {
+	switch e.use.Add(-1) {
+	case 0:
+		e.used.Store(time.Now().UnixNano())
+		if e.cat.waiting.Load() > 0 {
+			e.cat.signal()
+		}
+		if e.stale.Load() {
+			e.cat.lookNow()
+		}
+	case -retired:
+		close(e.released)
+	}
+}
+
+// open opens the database, or waits for one who does. The opening goes on when
+// ctx ends: the next one will want it, too.
+func (e *entry) open(ctx context.Context) error {
+	e.mu.Lock()
+	switch {
+	case e.gone != nil:
+		defer e.mu.Unlock()
+		return e.gone
+	case !e.ready:
+		e.mu.Unlock()
+		return ErrNotFound
+	case e.use.Load() >= 0:
+		e.mu.Unlock()
+		return nil
+	case e.turn != nil:
+		t := e.turn
+		e.mu.Unlock()
+		return t.wait(ctx)
+	}
+	t := &turn{done: make(chan struct{})}
+	e.turn = t
+	e.mu.Unlock()
+	if err := e.cat.reserve(ctx, e); err != nil {
+		e.endTurn(t) // the others look again, with contexts of their own
+		return err
+	}
+	go func() {
+		cfg := e.config.Load()
+		db, err := e.connect(cfg)
+		if err != nil {
+			t.err = err
+			e.cat.unreserve(e)
+		} else {
+			e.db = db
+			e.used.Store(time.Now().UnixNano())
+			e.cat.opens.Add(1)
+		}
+		e.mu.Lock()
+		if err == nil {
+			e.stale.Store(e.config.Load() != cfg)
+			e.use.Store(0)
+		}
+		e.mu.Unlock()
+		e.endTurn(t)
+	}()
+	return t.wait(ctx)
+}
+
+// connect opens the file.
+func (e *entry) connect(cfg *Config) (*nearlite.DB, error) {
+	o := cfg.options(e.cat.opts.Engine)
+	o.OnConnect = e.cat.onConnect
+	path := e.cat.path(e.id)
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("its file is not there: restore it from a backup: %w", err)
+	}
+	return nearlite.Open(context.WithoutCancel(e.cat.ctx), path, o)
+}
+
+func (e *entry) endTurn(t *turn) {
+	e.mu.Lock()
+	e.turn = nil
+	e.mu.Unlock()
+	close(t.done)
+}
+
+// shut closes the database if it is open and idle, and reports whether it was.
+func (e *entry) shut() bool {
+	e.mu.Lock()
+	if e.turn != nil || e.gone != nil || !e.use.CompareAndSwap(0, closedUse) {
+		e.mu.Unlock()
+		return false
+	}
+	t := &turn{done: make(chan struct{})}
+	e.turn = t
+	db := e.db
+	e.mu.Unlock()
+	if err := db.Close(); err != nil {
+		e.cat.opts.Logger.Error("close an idle database", "db", *e.name.Load(), "err", err)
+	}
+	e.cat.closes.Add(1)
+	e.cat.unreserve(e)
+	e.endTurn(t)
+	return true
+}
+
+// retire makes the database unavailable for good, with the reason for those who
+// ask, once a turn under way has ended. It reports false if it was already.
+// Whoever retires it calls closeRetired.
+func (e *entry) retire(why error) bool {
+	for {
+		e.mu.Lock()
+		if e.gone != nil {
+			e.mu.Unlock()
+			return false
+		}
+		if t := e.turn; t != nil {
+			e.mu.Unlock()
+			<-t.done
+			continue
+		}
+		e.gone = why
+		v := e.use.Load()
+		for v >= 0 && !e.use.CompareAndSwap(v, v-retired) {
+			v = e.use.Load()
+		}
+		if v <= 0 { // closed, or open and idle
+			close(e.released)
+		}
+		e.mu.Unlock()
+		return true
+	}
+}
+
+// closeRetired closes the database of a retired entry, whose users get errors
+// from then on.
+func (e *entry) closeRetired() error {
+	if e.use.Load() == closedUse {
+		return nil
+	}
+	err := e.db.Close()
+	e.cat.closes.Add(1)
+	e.cat.unreserve(e)
+	return err
+}
+
+// reserve makes a place for one more open database: it closes the one that has
+// been idle for longest if there are too many, and waits if all are in use.
+func (c *Catalog) reserve(ctx context.Context, e *entry) error {
+	c.waiting.Add(1)
+	defer c.waiting.Add(-1)
+	for {
+		c.mu.Lock()
+		if c.closed {
+			c.mu.Unlock()
+			return ErrClosed
+		}
+		if len(c.open) < c.opts.MaxOpen {
+			c.open[e] = struct{}{}
+			c.mu.Unlock()
+			c.signal() // there may be room for another
+			return nil
+		}
+		victim := c.idlest()
+		c.mu.Unlock()
+		if victim != nil {
+			victim.shut()
+			continue
+		}
+		select {
+		case <-c.freed:
+		case <-c.ctx.Done():
+			return ErrClosed
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %d are: %w", ErrTooManyOpen, c.opts.MaxOpen, context.Cause(ctx))
+		}
+	}
+}
+
+// idlest returns the open database that nobody has used for longest. c.mu is held.
+func (c *Catalog) idlest() (found *entry) {
+	for e := range c.open {
+		if e.use.Load() == 0 && (found == nil || e.used.Load() < found.used.Load()) {
+			found = e
+		}
+	}
+	return found
+}
+
+func (c *Catalog) unreserve(e *entry) {
+	c.mu.Lock()
+	delete(c.open, e)
+	c.mu.Unlock()
+	c.signal()
+}
+
+// signal lets one who waits for a place look again.
+func (c *Catalog) signal() {
+	if c.waiting.Load() == 0 {
+		return
+	}
+	select {
+	case c.freed <- struct{}{}:
+	default:
+	}
+}
+
+// lookNow has closeIdle look at once.
+func (c *Catalog) lookNow() {
+	select {
+	case c.kick <- struct{}{}:
+	default:
+	}
+}
+
+// closeIdle closes what nobody has used for IdleClose.
+func (c *Catalog) closeIdle() {
+	t := time.NewTicker(max(c.opts.IdleClose/4, time.Millisecond))
+	defer t.Stop()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-t.C:
+		case <-c.kick:
+		}
+		c.closeUnused(time.Now())
+	}
+}
+
+func (c *Catalog) closeUnused(now time.Time) {
+	before := now.Add(-c.opts.IdleClose).UnixNano()
+	var idle []*entry
+	c.mu.Lock()
+	for e := range c.open {
+		if e.use.Load() == 0 && (e.used.Load() <= before || e.stale.Load()) {
+			idle = append(idle, e)
+		}
+	}
+	c.mu.Unlock()
+	for _, e := range idle {
+		if c.ctx.Err() != nil {
+			return
+		}
+		if e.used.Load() <= before || e.stale.Load() { // it may have been used meanwhile
+			e.shut()
+		}
+	}
+}
