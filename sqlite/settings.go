@@ -18,6 +18,7 @@ type Config int
 const (
 	ConfigForeignKeys         Config = 1002 // enforce foreign keys
 	ConfigTriggers            Config = 1003 // run triggers
+	ConfigLoadExtension       Config = 1005 // let C load extensions, whatever SQL may
 	ConfigNoCheckpointOnClose Config = 1006 // leave the WAL when the last connection closes
 	ConfigResetDatabase       Config = 1009 // on, VACUUM, off: an empty database
 	ConfigDefensive           Config = 1010 // refuse SQL that could corrupt the file

@@ -13,7 +13,7 @@ import (
 func TestConfig(t *testing.T) {
 	t.Parallel()
 	c := open(t)
-	for _, what := range []Config{ConfigForeignKeys, ConfigTriggers, ConfigNoCheckpointOnClose, ConfigResetDatabase, ConfigDefensive,
+	for _, what := range []Config{ConfigForeignKeys, ConfigTriggers, ConfigLoadExtension, ConfigNoCheckpointOnClose, ConfigResetDatabase, ConfigDefensive,
 		ConfigWritableSchema, ConfigDoubleQuotedDML, ConfigDoubleQuotedDDL, ConfigViews, ConfigTrustedSchema} {
 		was, err := c.Config(what)
 		if err != nil {
