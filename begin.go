@@ -66,6 +66,7 @@ type Tx struct {
 	active      time.Duration // clock time of its last statement's end
 	began       time.Duration // clock time of the grant
 	late        bool          // LeaseTotal is over and a statement still runs
+	spent       time.Duration // in statements, if the writer has a pace
 }
 
 type txState int
@@ -176,7 +177,9 @@ func (tx *Tx) do(ctx context.Context, visit func(Row) error, sql string, args []
 	}
 	tx.work.ctx = ctx
 	d := newDigest(visit, 0)
+	from := tx.w.pace.start()
 	res, err := tx.work.run(d.take, sql, args)
+	tx.spent += tx.w.pace.since(from)
 	tx.w.watch.end()
 	tx.record(sql, args, d, d.sum(res, err))
 	tx.active = tx.db.clock.now()
@@ -381,15 +384,26 @@ func (w *writer) attend(r *request) {
 	tx := r.inter
 	t := time.NewTimer(txPatience)
 	defer t.Stop()
-	for {
+	for from := time.Now(); ; from = time.Now() {
 		select {
 		case <-tx.decided:
+			w.pace.idle += time.Since(from) - tx.worked()
 			w.conclude(r)
 			return
 		case <-t.C:
+			w.pace.idle += time.Since(from)
 			t.Reset(w.press(r))
 		}
 	}
+}
+
+// worked returns how long its statements have taken since it was last asked.
+func (tx *Tx) worked() time.Duration {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	spent := tx.spent
+	tx.spent = 0
+	return spent
 }
 
 // lend opens a savepoint of its own for the transaction and makes it live.

@@ -23,10 +23,11 @@ type DB struct {
 	path     string
 	opts     Options
 	pageSize int
-	mmap     int64       // bytes each reader maps
-	tempDir  string      // of a ":memory:" database
-	created  bool        // by this Open: there was no file
-	frozen   os.FileInfo // of a file that is taken for one that never changes; else nil
+	maxBytes atomic.Int64 // see Limits
+	mmap     int64        // bytes each reader maps
+	tempDir  string       // of a ":memory:" database
+	created  bool         // by this Open: there was no file
+	frozen   os.FileInfo  // of a file that is taken for one that never changes; else nil
 
 	ctx     context.Context // ends when Close begins to stop the background
 	stop    context.CancelFunc
@@ -250,6 +251,12 @@ func (db *DB) connectWriter() (*sqlite.Conn, error) {
 		c.Close()
 		return nil, db.explain("open", err)
 	}
+	if db.maxBytes.Load() > 0 {
+		if err := db.limitSize(c); err != nil {
+			c.Close()
+			return nil, err
+		}
+	}
 	return c, nil
 }
 
@@ -260,8 +267,10 @@ func (db *DB) openWriter(context.Context) error {
 	w.db, w.group = db, -1
 	w.waking = make(chan []*block, 64)
 	w.q.max, w.q.wake = db.opts.QueueMax, make(chan struct{}, 4)
-	w.q.never = db.opts.Log != nil
-	w.q.inline = !w.q.never
+	w.pace.hurry, w.pace.again = make(chan struct{}), make(chan struct{}, 1)
+	w.pace.set(db.opts.Limits.WriterShare)
+	db.maxBytes.Store(db.opts.Limits.MaxBytes)
+	w.q.forbidInline(db.opts.Log != nil || w.pace.on())
 	if err := w.reopen(); err != nil {
 		return err
 	}
@@ -346,6 +355,7 @@ func (db *DB) Close() error {
 	if !db.closing.CompareAndSwap(false, true) {
 		return ErrClosed
 	}
+	close(db.writer.pace.hurry)
 	db.writer.q.close()
 	<-db.written
 	db.stop()

@@ -39,6 +39,9 @@ var (
 	// ErrDiskFull is returned while the disk has no room for a commit. Reads go
 	// on, and writes resume when there is room.
 	ErrDiskFull = errors.New("the disk is full: the database is read only until there is room")
+	// ErrSizeLimit is returned for a transaction that needs more room than
+	// Limits.MaxBytes leaves.
+	ErrSizeLimit = errors.New("the database is at its size limit: delete something, or have the limit raised")
 	// ErrCommitUnknown is returned when a commit was begun and its outcome is not
 	// known to the caller: it may be durable, and may not.
 	ErrCommitUnknown = errors.New("the outcome of the commit is unknown")

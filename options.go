@@ -79,6 +79,9 @@ type Options struct {
 	// that has the writer: how long its client may be idle when nobody waits
 	// (5 s), when somebody does (500 ms), and how long it may take in all (30 s).
 	LeaseIdle, LeaseContended, LeaseTotal time.Duration
+	// Limits bound what the database may take of the machine; none. They can be
+	// changed by [DB.SetLimits].
+	Limits Limits
 	// OnConnect is called with every connection before its first use, for
 	// example to register functions. It must be safe for concurrent use.
 	OnConnect func(*sqlite.Conn) error
@@ -143,6 +146,9 @@ func (o *Options) withDefaults() (Options, error) {
 		if *n.field < 0 {
 			return out, fmt.Errorf("option %s is negative: %d", n.name, *n.field)
 		}
+	}
+	if err := out.Limits.check(); err != nil {
+		return out, err
 	}
 	if p := out.PageSize; p < 512 || p > 65536 || p&(p-1) != 0 {
 		return out, fmt.Errorf("option PageSize: %d is not a power of two from 512 to 65536", p)

@@ -145,7 +145,7 @@ type queue struct {
 	max    int
 	busy   bool // somebody is the writer
 	inline bool // the last batch was a single transaction: callers may be the writer
-	never  bool // not even then: a caller must be able to leave while a log is asked
+	never  bool // not even then: a caller must be able to leave while a log is asked, or the writer rests
 	closed bool
 
 	contended atomic.Int32  // depth, for those who only want to know
@@ -234,6 +234,13 @@ func (q *queue) yield() {
 	if start {
 		q.wake <- struct{}{}
 	}
+}
+
+// forbidInline says whether callers may be the writer at all.
+func (q *queue) forbidInline(never bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.never, q.inline = never, !never
 }
 
 // drained reports whether the queue is closed and empty, and nobody is the writer.

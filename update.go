@@ -215,7 +215,7 @@ func (t *transaction) failed(err error) error {
 		t.cut = context.Cause(t.ctx)
 		return t.cut
 	case diskFull(err):
-		return fmt.Errorf("%w: %w", ErrDiskFull, err)
+		return t.w.db.full(err)
 	}
 	return err
 }

@@ -83,6 +83,7 @@ type writer struct {
 	watch    watched        // of a statement that only reads, inside a closure
 	poisoned atomic.Pointer[error]
 	waking   chan []*block
+	pace     pace
 }
 
 const (
@@ -147,12 +148,13 @@ func (w *writer) loop() {
 	defer w.survive()
 	for range w.q.wake {
 		for last := 0; ; {
+			w.pace.rest()
 			blocks := w.q.take(last)
 			if len(blocks) == 0 {
 				break // and from here on somebody else may be the writer
 			}
 			w.blocks = blocks
-			last = w.work()
+			last = w.pace.measured(w.work)
 		}
 		if w.q.drained() {
 			close(w.db.written)
