@@ -481,3 +481,54 @@ func TestHardened(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A new configuration reaches those who use the database; what it cannot change
+// on an open one it changes when nobody uses it.
+func TestConfigure(t *testing.T) {
+	t.Parallel()
+	c := openTest(t, nil)
+	mustCreate(t, c, "app", &Config{MaxBytes: 1 << 20, MaxReaders: 1})
+	h := acquire(t, c, "app")
+	insert := func() error {
+		_, err := h.DB().Exec(bg, "INSERT INTO t VALUES (zeroblob(600000))")
+		return err
+	}
+	if _, err := h.DB().Exec(bg, "CREATE TABLE t(a)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(insert(), insert()); !errors.Is(err, nearlite.ErrSizeLimit) {
+		t.Errorf("with 1 MiB: %v", err)
+	}
+	next := Config{MaxBytes: 4 << 20, MaxReaders: 2, BlockWrites: true, BlockReason: "moved"}
+	if err := c.Configure(bg, "app", next); err != nil {
+		t.Fatal(err)
+	}
+	if err := insert(); err != nil {
+		t.Errorf("with 4 MiB: %v", err)
+	}
+	if h.Config() != next {
+		t.Errorf("the handle has %+v", h.Config())
+	}
+	if s := c.Stats(); s.Closes != 0 {
+		t.Errorf("closed in use: %+v", s)
+	}
+	h.Release()
+	for c.Stats().Closes == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	h = acquire(t, c, "app")
+	two := h.DB().View(bg, func(tx *nearlite.ReadTx) error {
+		if err := tx.QueryRow("SELECT 1").Err(); err != nil {
+			return err
+		}
+		return h.DB().View(bg, func(tx *nearlite.ReadTx) error { return tx.QueryRow("SELECT 1").Err() })
+	})
+	if two != nil {
+		t.Errorf("two readers: %v", two)
+	}
+	c.Close()
+	c = openIn(t, c.Dir(), nil)
+	if i, err := c.Lookup(bg, "app"); err != nil || i.Config != next {
+		t.Errorf("after a restart: %+v, %v", i, err)
+	}
+}

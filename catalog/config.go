@@ -11,8 +11,8 @@ import (
 // Config is what an operator decides about one database. The zero value of each
 // field takes nothing away; see [Catalog.Configure] for when a change takes effect.
 type Config struct {
-	// MaxBytes is the largest size of the database file. A transaction that would
-	// need more fails with SQLITE_FULL; reading and deleting go on. 0: no limit.
+	// MaxBytes is the largest size of the database file. A transaction that needs
+	// more fails with [nearlite.ErrSizeLimit]; reading and deleting go on. 0: no limit.
 	MaxBytes int64 `json:"max_bytes,omitempty"`
 	// WriterShare is the largest part of the time that the database's writer may
 	// work, from 0 to 1: it rests between two batches. 0: all the time.
@@ -58,6 +58,7 @@ const (
 
 // options returns the engine's options for a database with this configuration.
 func (cfg Config) options(o nearlite.Options) *nearlite.Options {
+	o.Limits = cfg.limits()
 	if cfg.MaxReaders > 0 {
 		o.MaxReaders = cfg.MaxReaders
 	}
@@ -66,6 +67,11 @@ func (cfg Config) options(o nearlite.Options) *nearlite.Options {
 		o.ReaderCacheSize = max(cfg.CacheBytes/2/int64(runtime.GOMAXPROCS(0)), 1)
 	}
 	return &o
+}
+
+// limits are what can be changed while the database is open.
+func (cfg Config) limits() nearlite.Limits {
+	return nearlite.Limits{MaxBytes: cfg.MaxBytes, WriterShare: cfg.WriterShare}
 }
 
 func (cfg Config) text() string {

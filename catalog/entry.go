@@ -145,13 +145,46 @@ func (e *entry) open(ctx context.Context) error {
 		}
 		e.mu.Lock()
 		if err == nil {
-			e.stale.Store(e.config.Load() != cfg)
+			e.stale.Store(false)
+			if now := e.config.Load(); now != cfg {
+				_ = e.adopt(context.WithoutCancel(ctx), db, cfg, now) // or it is stale
+			}
 			e.use.Store(0)
 		}
 		e.mu.Unlock()
 		e.endTurn(t)
 	}()
 	return t.wait(ctx)
+}
+
+// reconfigure gives the database another configuration. One that is just being
+// opened gets it at the end of that; see adopt.
+func (e *entry) reconfigure(ctx context.Context, cfg Config) error {
+	e.mu.Lock()
+	was := e.config.Swap(&cfg)
+	open := e.tryUse()
+	e.mu.Unlock()
+	if !open {
+		return nil
+	}
+	defer e.release()
+	return e.adopt(ctx, e.db, was, &cfg)
+}
+
+// adopt applies a new configuration to an open database, as far as that goes; the
+// rest is left to the next opening.
+func (e *entry) adopt(ctx context.Context, db *nearlite.DB, was, now *Config) error {
+	if was.MaxReaders != now.MaxReaders || was.CacheBytes != now.CacheBytes {
+		e.stale.Store(true)
+	}
+	if was.limits() == now.limits() {
+		return nil
+	}
+	err := db.SetLimits(ctx, now.limits())
+	if err != nil {
+		e.stale.Store(true)
+	}
+	return err
 }
 
 // connect opens the file.

@@ -291,9 +291,9 @@ func (e *entry) isReady() bool {
 	return e.ready && e.gone == nil
 }
 
-// Configure changes the configuration of a database. Blocks take effect at once,
-// everything else when the database is opened next: it is closed as soon as nobody
-// uses it.
+// Configure changes the configuration of a database. MaxBytes, WriterShare and the
+// blocks take effect before it returns, on those who use the database too. MaxReaders and
+// CacheBytes need the database to be opened anew, which is done as soon as nobody uses it.
 func (c *Catalog) Configure(ctx context.Context, name string, cfg Config) error {
 	if err := c.configure(ctx, name, cfg); err != nil {
 		return about("configure", name, err)
@@ -318,12 +318,7 @@ func (c *Catalog) configure(ctx context.Context, name string, cfg Config) error 
 	if err := c.table.configure(context.WithoutCancel(ctx), e.id, cfg); err != nil {
 		return err
 	}
-	e.mu.Lock()
-	e.config.Store(&cfg)
-	e.stale.Store(e.use.Load() >= 0)
-	e.mu.Unlock()
-	c.lookNow()
-	return nil
+	return e.reconfigure(ctx, cfg)
 }
 
 // Lookup returns what a database is, without opening it.
