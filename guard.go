@@ -25,6 +25,7 @@ type note struct {
 	name        string
 	readsRowID  bool // calls last_insert_rowid()
 	readsCount  bool // calls changes()
+	readsTotal  bool // calls total_changes(), which is for Describe alone
 	defersKeys  bool // is PRAGMA defer_foreign_keys = …
 	somethingOn bool
 }
@@ -92,13 +93,6 @@ func (g *guard) judge(a sqlite.Action) sqlite.Decision {
 			return g.refuse("savepoint names that begin with nearlite: are the engine's", "choose another name")
 		}
 		g.note.save, g.note.name, g.note.somethingOn = a.A, a.B, true
-	case sqlite.OpFunction:
-		switch strings.ToLower(a.B) {
-		case "last_insert_rowid":
-			g.note.readsRowID, g.note.somethingOn = true, true
-		case "changes":
-			g.note.readsCount, g.note.somethingOn = true, true
-		}
 	}
 	return g.judgeReading(a)
 }
@@ -114,6 +108,15 @@ func (g *guard) judgeReading(a sqlite.Action) sqlite.Decision {
 		return g.refuse("a temporary "+what+" would stay for all callers and could shadow theirs", "use an ordinary table, a common table expression, or DB.Exclusive")
 	}
 	switch a.Op {
+	case sqlite.OpFunction:
+		switch strings.ToLower(a.B) {
+		case "last_insert_rowid":
+			g.note.readsRowID, g.note.somethingOn = true, true
+		case "changes":
+			g.note.readsCount, g.note.somethingOn = true, true
+		case "total_changes":
+			g.note.readsTotal = true
+		}
 	case sqlite.OpTransaction:
 		return g.refuse(a.A+" would end or begin the transactions of others too", "return from the closure (nil commits, an error rolls back), call Commit or Rollback of an interactive transaction, or nest with SAVEPOINT")
 	case sqlite.OpAttach:

@@ -139,6 +139,9 @@ type Description struct {
 	Params   []string        // names with their prefix, "" for a plain ?
 	Columns  []sqlite.Column // none for a statement that returns no rows
 	Tail     string          // what follows the first statement
+
+	AsksRowID   bool // it calls last_insert_rowid()
+	AsksChanges bool // it calls changes() or total_changes()
 }
 
 // Describe says what the first statement of sql is without running it. What no
@@ -160,7 +163,7 @@ func (db *DB) Describe(ctx context.Context, sql string) (d Description, err erro
 }
 
 func describe(c *sqlite.Conn, g *guard, sql string) (Description, error) {
-	g.strict, g.refusal = true, nil
+	g.strict, g.refusal, g.note = true, nil, note{}
 	s, tail, err := c.PrepareFirst(sql)
 	g.strict = false
 	if err != nil || s == nil {
@@ -168,5 +171,6 @@ func describe(c *sqlite.Conn, g *guard, sql string) (Description, error) {
 	}
 	defer s.Finalize()
 	return Description{ReadOnly: s.ReadOnly(), Params: append([]string(nil), s.Params()...),
-		Columns: append([]sqlite.Column(nil), s.Columns()...), Tail: tail}, nil
+		Columns: append([]sqlite.Column(nil), s.Columns()...), Tail: tail,
+		AsksRowID: g.note.readsRowID, AsksChanges: g.note.readsCount || g.note.readsTotal}, nil
 }

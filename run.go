@@ -49,6 +49,15 @@ func (tx *WriteTx) DeferredViolation() bool {
 	return tx.t != nil && tx.t.w.conn.DeferredViolation()
 }
 
+// Err returns [ErrTxDone] once nothing can be run any more: the closure has
+// returned, or an error was one of those that make SQLite roll back everything.
+func (tx *WriteTx) Err() error {
+	if tx.t == nil || tx.t.w.conn.LostTransaction() {
+		return ErrTxDone
+	}
+	return nil
+}
+
 // SetLastInsertRowID makes last_insert_rowid() return id until the next INSERT.
 // It is for a caller whose transactions are to look like those of one connection.
 func (tx *WriteTx) SetLastInsertRowID(id int64) {
