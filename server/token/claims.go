@@ -142,7 +142,8 @@ func (c *Claims) encode() ([]byte, error) {
 		out.Permissions = &permissionsJSON{scopes(p.Read), scopes(p.Write), scopes(p.ReadAttach), scopes(p.WriteAttach)}
 	}
 	if l := c.Limits; l != nil {
-		out.Limits = &limitsJSON{l.Rate, l.Burst, l.Streams, l.Rows, l.Bytes, l.Time.Milliseconds()}
+		// Rounded up: 0 would be no limit.
+		out.Limits = &limitsJSON{l.Rate, l.Burst, l.Streams, l.Rows, l.Bytes, (l.Time + time.Millisecond - 1).Milliseconds()}
 	}
 	return json.Marshal(out)
 }
