@@ -25,10 +25,12 @@ const (
 
 // CLI is the command line: a field for each verb.
 type CLI struct {
+	Serve   ServeCmd   `cmd:"" help:"Serve the databases of a directory over HTTP."`
 	Shell   ShellCmd   `cmd:"" help:"Ask a database: a prompt, or one statement after the other."`
 	Check   CheckCmd   `cmd:"" help:"Is the database whole?"`
 	Backup  BackupCmd  `cmd:"" help:"Copy a database while others write to it."`
 	Blob    BlobCmd    `cmd:"" help:"Files in a database: put, get, ls, rm, import, export, serve."`
+	Token   TokenCmd   `cmd:"" help:"Who may use a server: tokens, and the keys they are made with."`
 	Bench   BenchCmd   `cmd:"" help:"Measure the engine on this machine."`
 	Version VersionCmd `cmd:"" help:"Which nearlite, which SQLite, built how."`
 }
