@@ -1,0 +1,231 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nearlite/nearlite/catalog"
+	"github.com/nearlite/nearlite/server/token"
+)
+
+// Options of a server. The zero value of each field is the default it names.
+type Options struct {
+	// Keys verify tokens. Without them nobody is asked for one, and everybody may
+	// do everything: that is for addresses nobody else can reach.
+	Keys *token.Keys
+	// Version is what GET /version and GET /v1/status say.
+	Version string
+	// BaseDomain makes db.BaseDomain a host of the database db. Without it every
+	// host of three labels or more names a database by its first.
+	BaseDomain string
+	// Origins are the web pages that may call the server from a browser, as
+	// "https://example.com", or "*". With Keys the default is all, since a page
+	// has to know a token; without, none but the console.
+	Origins []string
+	// BaseURL is what clients are told to send further requests of a stream to;
+	// where they sent the first.
+	BaseURL string
+	// Limits of one token.
+	Limits Limits
+	// MaxBody is the largest body of a request in bytes; 32 MiB.
+	MaxBody int64
+	// Memory bounds large requests and answers together, in bytes; 512 MiB.
+	Memory int64
+	// MaxConnections is how many connections are served at a time; 20,000.
+	MaxConnections int
+	// Slow is how long a statement runs before it is logged; 0 logs none.
+	Slow time.Duration
+	// LabelledDatabases is how many databases have figures of their own in the
+	// metrics, the busiest; the rest are added up as "other". 20.
+	LabelledDatabases int
+	// Logger receives what has no caller to return to; slog.Default().
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	o.Limits = o.Limits.withDefaults()
+	if o.MaxBody == 0 {
+		o.MaxBody = 32 << 20
+	}
+	if o.Memory == 0 {
+		o.Memory = 512 << 20
+	}
+	if o.MaxConnections == 0 {
+		o.MaxConnections = 20_000
+	}
+	if o.LabelledDatabases == 0 {
+		o.LabelledDatabases = 20
+	}
+	if o.Version == "" {
+		o.Version = "nearlite"
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
+}
+
+// A Server answers HTTP for the databases of a catalog. It owns a goroutine that
+// ends what clients have left behind, until Close.
+type Server struct {
+	cat  *catalog.Catalog
+	opts Options
+	log  *slog.Logger
+
+	sealer    *sealer
+	streams   *streams
+	memory    memory
+	callers   *callers
+	databases databases
+	figures   figures
+	started   time.Time
+	instance  string // random, of this start
+
+	draining atomic.Bool
+	ctx      context.Context // ends when Close begins
+	stop     context.CancelFunc
+	tasks    sync.WaitGroup
+
+	mu    sync.Mutex // protects the following
+	https []*http.Server
+}
+
+// New returns a server for the databases of cat, which stays the caller's to close,
+// after the server.
+func New(cat *catalog.Catalog, opts Options) (*Server, error) {
+	key, err := batonKey(cat.Dir())
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cat: cat, opts: opts.withDefaults(), streams: newStreams(), started: time.Now()}
+	s.log = s.opts.Logger
+	if s.sealer, err = newSealer(key); err != nil {
+		return nil, err
+	}
+	var instance [8]byte
+	rand.Read(instance[:]) // never fails
+	s.instance = hex.EncodeToString(instance[:])
+	s.memory.most = s.opts.Memory
+	s.callers = newCallers(s.opts.Keys, s.opts.Limits)
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.tasks.Go(s.sweep)
+	return s, nil
+}
+
+// sweepEvery is how often is looked for what clients have left behind.
+const sweepEvery = time.Second
+
+func (s *Server) sweep() {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case now := <-tick.C:
+			s.streams.sweep(now)
+			s.databases.sweep(s)
+		}
+	}
+}
+
+// Handler returns what answers the clients' requests. See Serve, which adds the
+// bounds on time that only a connection has.
+func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }
+
+// AdminHandler returns what answers an operator: metrics, profiles, sqld's admin
+// API. It asks nobody for a token, so its address is to be out of reach.
+func (s *Server) AdminHandler() http.Handler { return http.HandlerFunc(s.serveAdmin) }
+
+// Serve answers connections until Drain or Close, and then returns nil. With admin
+// it serves AdminHandler.
+func (s *Server) Serve(l net.Listener, admin bool) error {
+	h := &http.Server{
+		Handler: s.Handler(),
+		// A client has as long to send its request's head, and then all of the
+		// request. Answers have a bound for each piece; see patient.
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		IdleTimeout:       3 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	if admin {
+		h.Handler = s.AdminHandler()
+	}
+	s.mu.Lock()
+	if s.ctx.Err() != nil {
+		s.mu.Unlock()
+		return errors.Join(http.ErrServerClosed, l.Close())
+	}
+	s.https = append(s.https, h)
+	s.mu.Unlock()
+	err := h.Serve(newPatient(l, s.opts.MaxConnections, &s.figures))
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// Drain ends the server without losing anything: from now on it takes only requests
+// of transactions that are open, and when these are done, or ctx ends, no more
+// connections; what is being answered is answered first. What is open then is
+// rolled back. Call Close afterwards.
+func (s *Server) Drain(ctx context.Context) error {
+	s.draining.Store(true)
+	s.awaitTransactions(ctx)
+	s.mu.Lock()
+	https := s.https
+	s.mu.Unlock()
+	var errs []error
+	for _, h := range https {
+		if err := h.Shutdown(ctx); err != nil {
+			errs = append(errs, err, h.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// awaitTransactions returns when no transaction is open between two requests.
+func (s *Server) awaitTransactions(ctx context.Context) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for s.inTransaction() > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// inTransaction returns how many transactions clients have open.
+func (s *Server) inTransaction() int {
+	_, busy := s.streams.counts()
+	return busy + int(s.figures.working.Load())
+}
+
+// Close ends everything at once: connections, and transactions, which are rolled
+// back. What was acknowledged is on the disk.
+func (s *Server) Close() error {
+	s.draining.Store(true)
+	s.stop()
+	s.mu.Lock()
+	https := s.https
+	s.mu.Unlock()
+	var errs []error
+	for _, h := range https {
+		errs = append(errs, h.Close())
+	}
+	s.tasks.Wait()
+	s.streams.close()
+	return errors.Join(errs...)
+}
