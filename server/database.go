@@ -3,10 +3,8 @@ package server
 import (
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/nearlite/nearlite/catalog"
-	"github.com/nearlite/nearlite/hrana"
 	"github.com/nearlite/nearlite/server/stream"
 )
 
@@ -16,13 +14,12 @@ type database struct {
 	id      catalog.ID
 	classes *stream.Classes
 	// onStatement is the stream's, made once.
-	onStatement func(sql string, took time.Duration, rows int, err *hrana.Error)
+	onStatement func(stream.Ran)
 
-	statements atomic.Uint64
-	errors     atomic.Uint64
-	rows       atomic.Uint64
-	reads      latencies
-	commits    latencies
+	failed  atomic.Uint64 // statements
+	rows    atomic.Uint64 // returned
+	reads   latencies
+	commits latencies // of what ended with one, from the request to the durable commit
 }
 
 // databases are those that requests were for since they were opened.
@@ -36,35 +33,38 @@ func (d *databases) of(s *Server, id catalog.ID) *database {
 		return db.(*database)
 	}
 	db := &database{id: id, classes: stream.NewClasses()}
-	db.onStatement = func(sql string, took time.Duration, rows int, err *hrana.Error) { s.ran(db, sql, took, rows, err) }
+	db.onStatement = func(r stream.Ran) { s.ran(db, r) }
 	actual, _ := d.known.LoadOrStore(id, db)
 	return actual.(*database)
 }
 
 // ran notes a statement.
-func (s *Server) ran(db *database, sql string, took time.Duration, rows int, err *hrana.Error) {
-	db.statements.Add(1)
-	db.rows.Add(uint64(rows))
-	if err != nil {
-		db.errors.Add(1)
+func (s *Server) ran(db *database, r stream.Ran) {
+	db.rows.Add(uint64(r.Rows))
+	switch {
+	case r.Err != nil:
+		db.failed.Add(1)
+	case r.Reads:
+		db.reads.add(r.Took)
+	case r.Commits:
+		db.commits.add(r.Took)
 	}
-	db.reads.add(took)
-	if s.opts.Slow > 0 && took >= s.opts.Slow {
-		s.slow(db, sql, took, rows, err)
+	if s.opts.Slow > 0 && r.Took >= s.opts.Slow {
+		s.slow(db, r)
 	}
 }
 
 // slowTextMax bounds how much of a statement is logged.
 const slowTextMax = 2000
 
-func (s *Server) slow(db *database, sql string, took time.Duration, rows int, err *hrana.Error) {
+func (s *Server) slow(db *database, r stream.Ran) {
 	s.figures.slow.Add(1)
-	if len(sql) > slowTextMax {
-		sql = sql[:slowTextMax] + "…"
+	if len(r.SQL) > slowTextMax {
+		r.SQL = r.SQL[:slowTextMax] + "…"
 	}
-	attrs := []any{"db", db.id, "took", took, "rows", rows, "sql", sql}
-	if err != nil {
-		attrs = append(attrs, "err", err.Message)
+	attrs := []any{"db", db.id, "took", r.Took, "rows", r.Rows, "sql", r.SQL}
+	if r.Err != nil {
+		attrs = append(attrs, "err", r.Err.Message)
 	}
 	s.log.Warn("a slow statement", attrs...)
 }

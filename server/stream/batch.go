@@ -268,17 +268,21 @@ type containment struct {
 	spare  spare        // as it was before
 	rowID  int64        // of the stream, before
 	count  [2]int64     // changes and total, before
-	from   time.Time    // of the COMMIT
+	from   time.Time    // when it began to wait for its turn
 }
 
 // contained runs the transaction that begins at step i, in one closure.
 func (p *program) contained(ctx context.Context, i int) *hrana.Error {
 	s := p.s
-	t := &containment{p: p, ctx: ctx, first: i, spare: s.run.left, rowID: s.rowID, count: [2]int64{s.changes, s.total}}
+	s.seen = nearlite.Position{}
+	t := &containment{p: p, ctx: ctx, from: time.Now(), first: i, spare: s.run.left, rowID: s.rowID, count: [2]int64{s.changes, s.total}}
 	var err error
 	switch {
 	case s.opts.ReadOnly || p.steps[i].kind == beginRead || p.onlyReads(i):
-		err = s.db.View(ctx, func(tx *nearlite.ReadTx) error { return t.run(reading{tx, s}) })
+		err = s.db.View(ctx, func(tx *nearlite.ReadTx) error {
+			defer s.see(tx)
+			return t.run(reading{tx, s})
+		})
 	case s.keysOff:
 		err = s.exclusively(ctx, func(o *own) error { return t.exclusive(o) })
 	default:
@@ -299,8 +303,17 @@ func (p *program) contained(ctx context.Context, i int) *hrana.Error {
 		p.note(nil, translate(err))
 	case t.commit:
 		p.note(done(), nil)
+		s.run.c = nil
+		s.told("COMMIT", t.from, nil, nil, s.seen == (nearlite.Position{}) && !p.onlyReads(i))
 	}
 	return nil
+}
+
+// see notes what a snapshot sees, if somebody wants to know.
+func (s *Stream) see(tx *nearlite.ReadTx) {
+	if s.opts.Positions {
+		s.seen, _ = tx.Position() // without one it has seen nothing
+	}
 }
 
 // onlyReads reports whether nothing from the step at i on can write.
@@ -365,8 +378,9 @@ func (t *containment) run(at contents) error {
 // step runs one step inside.
 func (t *containment) step(st *step) error {
 	from := time.Now()
+	t.p.s.run.c = nil
 	res, herr := t.p.s.within(t.ctx, t.at, st)
-	t.p.s.told(st.text, from, res, herr)
+	t.p.s.told(st.text, from, res, herr, false)
 	if fatal(herr) {
 		t.fatal = herr
 		return herr

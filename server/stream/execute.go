@@ -46,20 +46,33 @@ func (s *Stream) expired() *hrana.Error {
 // step runs one statement and tells who wants to know.
 func (s *Stream) step(ctx context.Context, text string, stmt *hrana.Stmt) (*hrana.StmtResult, *hrana.Error) {
 	from := time.Now()
+	open := s.tx != nil
+	s.run.c = nil
+	s.seen = nearlite.Position{}
 	res, herr := s.dispatch(ctx, text, stmt)
-	s.told(text, from, res, herr)
+	s.told(text, from, res, herr, s.tx == nil && (open || s.run.c != nil && !s.run.c.reads))
 	return res, herr
 }
 
-func (s *Stream) told(text string, from time.Time, res *hrana.StmtResult, herr *hrana.Error) {
+// Ran is a statement that ran.
+type Ran struct {
+	SQL     string
+	Took    time.Duration
+	Rows    int  // returned
+	Reads   bool // it cannot change the database
+	Commits bool // it ended with a commit: a write by itself, a COMMIT
+	Err     *hrana.Error
+}
+
+func (s *Stream) told(text string, from time.Time, res *hrana.StmtResult, herr *hrana.Error, commits bool) {
 	took := time.Since(from)
 	rows := 0
 	if res != nil {
 		res.QueryDurationMS = float64(took.Microseconds()) / 1000
-		rows = len(res.Rows)
+		rows = int(res.RowsRead)
 	}
 	if f := s.opts.OnStatement; f != nil {
-		f(text, took, rows, herr)
+		f(Ran{text, took, rows, s.run.c != nil && s.run.c.reads, commits && herr == nil, herr})
 	}
 }
 

@@ -134,6 +134,14 @@ func wordByte(c byte) bool {
 	return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '_' || c == '$' || c >= 0x80
 }
 
+// Split returns the statements of a text.
+func Split(sql string) (statements []string) {
+	for first, rest := cut(sql); first != ""; first, rest = cut(rest) {
+		statements = append(statements, first)
+	}
+	return statements
+}
+
 // cut returns the first statement of a text, without its semicolon and the blanks
 // around it, and what follows. Both are "" when there is none.
 func cut(sql string) (first, rest string) {

@@ -147,6 +147,7 @@ func (r *runner) viewing(tx *nearlite.ReadTx) (err error) {
 		tx.SetLastInsertRowID(r.s.rowID)
 	}
 	r.res, err = tx.Run(r.visit, r.sql, r.args...)
+	r.s.see(tx)
 	return err
 }
 

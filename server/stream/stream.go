@@ -23,7 +23,9 @@ type Options struct {
 	// StatementTimeout is how long one statement may run; 0: as long as it likes.
 	StatementTimeout time.Duration
 	// OnStatement, if not nil, is told of every statement that ran.
-	OnStatement func(sql string, took time.Duration, rows int, err *hrana.Error)
+	OnStatement func(Ran)
+	// Positions has the stream note what its snapshots see; see [Stream.Position].
+	Positions bool
 	// Classes are shared by the streams of a database; nil: the stream has its own.
 	Classes *Classes
 	// Store has the stored texts. Those of a WebSocket's streams share one; nil:
@@ -44,7 +46,8 @@ type Stream struct {
 	saves  []string    // savepoints that are open in it, outermost first
 	bySave bool        // the outermost has begun it: its RELEASE is a COMMIT
 
-	keysOff bool // PRAGMA foreign_keys = OFF was run here
+	seen    nearlite.Position // by the last snapshot, if the options want that
+	keysOff bool              // PRAGMA foreign_keys = OFF was run here
 	rowID   int64
 	changes int64
 	total   int64 // of changes
@@ -147,6 +150,18 @@ func (s *Stream) Err() error {
 		return nil
 	}
 	return s.tx.Err()
+}
+
+// Position returns what the last snapshot outside of an open transaction has seen,
+// with [Options.Positions], or what it must have after something was written: the
+// latest commit.
+func (s *Stream) Position() nearlite.Position {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.seen != (nearlite.Position{}) {
+		return s.seen
+	}
+	return s.db.Position()
 }
 
 // Stored returns the stored texts.
