@@ -3,6 +3,8 @@ package server
 import (
 	"net/http"
 	"strings"
+
+	"github.com/nearlite/nearlite/server/console"
 )
 
 // health says that the process answers.
@@ -33,5 +35,13 @@ func (c *call) root() error {
 		return &failure{status: http.StatusNotImplemented, code: "NOT_IMPLEMENTED", message: "WebSockets are not served here"}
 	}
 	http.Redirect(c.w, c.r, "/console/", http.StatusFound)
+	return nil
+}
+
+var page = console.Handler()
+
+// console is the web page. It is shown to everybody; the API below it is not.
+func (c *call) console() error {
+	page.ServeHTTP(c.w, c.r)
 	return nil
 }

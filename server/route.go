@@ -62,6 +62,8 @@ var routes = map[string]*route{
 	"/healthz":              {get: (*call).health},
 	"/readyz":               {get: (*call).ready},
 	"/version":              {get: (*call).version},
+	"/console":              {get: (*call).console},
+	"/console/":             {get: (*call).console},
 }
 
 // serveHTTP answers a client.

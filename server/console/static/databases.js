@@ -5,6 +5,8 @@ import { button, h, icon, put } from "./dom.js";
 import { bytes } from "./format.js";
 import { Refused } from "./client.js";
 
+const MAIN = "main"; // always there: it cannot be renamed or deleted
+
 /** showDatabases lists the databases of the server. */
 export function showDatabases(app) {
   const list = h("ul", { class: "databases" });
@@ -29,8 +31,8 @@ export function showDatabases(app) {
       icon("database"), h("span", { class: "name" }, d.name), d.bytes === undefined ? null : h("span", { class: "about" }, bytes(d.bytes))),
     app.access.admin ? h("span", { class: "buttons" },
       button("Fork", () => fork(app, d.name, fill), { class: "quiet", "aria-label": `Fork ${d.name}` }),
-      button("Rename", () => rename(app, d.name, fill), { class: "quiet", "aria-label": `Rename ${d.name}` }),
-      button("Delete", () => remove(app, d.name, fill), { class: "quiet", "aria-label": `Delete ${d.name}` })) : null);
+      d.name === MAIN ? null : button("Rename", () => rename(app, d.name, fill), { class: "quiet", "aria-label": `Rename ${d.name}` }),
+      d.name === MAIN ? null : button("Delete", () => remove(app, d.name, fill), { class: "quiet", "aria-label": `Delete ${d.name}` })) : null);
 
   async function fill(after = "") {
     const mine = ++asked;

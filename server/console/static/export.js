@@ -28,15 +28,13 @@ export function json(columns, rows) {
   return lines.length === 0 ? "[]\n" : `[\n${lines.join(",\n")}\n]\n`;
 }
 
+// A name that is there twice gets a number, but none that makes it another column's.
 function unique(columns) {
-  const seen = new Set(columns);
+  const taken = new Set(columns);
   const used = new Set();
   return columns.map((name) => {
     let one = name;
-    for (let n = 2; used.has(one); n++) {
-      one = `${name}_${n}`;
-      if (seen.has(one) && !used.has(one)) continue;
-    }
+    for (let n = 2; used.has(one) || (one !== name && taken.has(one)); n++) one = `${name}_${n}`;
     used.add(one);
     return one;
   });

@@ -2,7 +2,7 @@
 // between cells, Enter shows all of one.
 
 import { announce, button, control, h, icon } from "./dom.js";
-import { blobBytes, blobSize, bytes, hex, hexdump, isBlob, storage } from "./format.js";
+import { blobBytes, blobSize, bytes, hex, hexdump, isBlob, plural, storage } from "./format.js";
 import { copy, download } from "./export.js";
 import { openDialog } from "./dialog.js";
 
@@ -133,7 +133,7 @@ const plain = (value) => (value === null ? "" : isBlob(value) ? hex(blobBytes(va
 // showValue shows all of one value in a dialog.
 function showValue(column, value) {
   const kind = storage(value);
-  const about = isBlob(value) ? `blob of ${bytes(blobSize(value))}` : kind === "text" ? `text of ${value.length} characters` : kind;
+  const about = isBlob(value) ? `blob of ${bytes(blobSize(value))}` : kind === "text" ? `text of ${plural(value.length, "character")}` : kind;
   let content = value === null ? "NULL" : String(value);
   if (isBlob(value)) {
     content = hexdump(blobBytes(value, DUMP_MAX));

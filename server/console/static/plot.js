@@ -54,6 +54,7 @@ export class Plot {
       svg("clipPath", { id: clip }, svg("rect", { x: LEFT, y: 0, width: inner.w, height })),
       this.#rows(top, step, y, width), this.#columns(x, now),
       figures.restarts.map((t) => svg("line", { class: "restart", "clip-path": `url(#${clip})`, x1: x(t), x2: x(t), y1: TOP, y2: this.#height - BOTTOM })),
+      svg("path", { class: "area", "clip-path": `url(#${clip})`, d: area(figures.points, this.series[0].key, x, y) }),
       this.series.map((s, i) => svg("path", { class: `line series-${i + 1}`, "clip-path": `url(#${clip})`, d: path(figures.points, s.key, x, y) })),
       this.#pointer(figures, x, y));
     this.#tell(figures);
@@ -114,28 +115,37 @@ export class Plot {
   }
 }
 
-// path draws through the points that have the figure; a gap breaks the line, and a
-// second in which there was nothing to measure does too.
-function path(points, key, x, y) {
-  let d = "";
+// runs are the stretches of points that have the figure: a gap breaks the line, and
+// a second in which there was nothing to measure does too.
+function runs(points, key, x, y) {
+  const found = [];
   let broken = true;
-  for (const [i, p] of points.entries()) {
+  for (const p of points) {
     const value = p.gap ? null : p[key];
     if (value === null || value === undefined) {
       broken = true;
       continue;
     }
-    const next = points[i + 1];
-    const alone = broken && (!next || next.gap || next[key] === null);
-    d += `${broken ? "M" : "L"}${x(p.t).toFixed(1)} ${y(value).toFixed(1)}`;
-    if (alone) d += "h0.01"; // a point of its own is a dot
+    if (broken) found.push([]);
+    found.at(-1).push(`${x(p.t).toFixed(1)} ${y(value).toFixed(1)}`);
     broken = false;
   }
-  return d;
+  return found;
 }
 
-const swatch = (i) => svg("svg", { class: "swatch", viewBox: "0 0 18 8", "aria-hidden": "true" },
-  svg("path", { class: `line series-${i + 1}`, d: "M0 4h18" }));
+// A point of its own is drawn as a dot.
+const path = (...args) => runs(...args).map((run) => `M${run.join("L")}${run.length === 1 ? "h0.01" : ""}`).join("");
+
+// The ground under the first line tells it from the second without colours.
+function area(points, key, x, y) {
+  const base = y(0).toFixed(1);
+  const edge = (place) => `${place.split(" ")[0]} ${base}`;
+  return runs(points, key, x, y).map((run) => `M${[edge(run[0]), ...run, edge(run.at(-1))].join("L")}Z`).join("");
+}
+
+const swatch = (i) => svg("svg", { class: "swatch", viewBox: "0 0 18 10", "aria-hidden": "true" },
+  i === 0 ? svg("path", { class: "area", d: "M0 3h18v7H0z" }) : null,
+  svg("path", { class: `line series-${i + 1}`, d: "M0 3h18" }));
 
 /** niceDecimal chooses a top of 1, 2, 2.5 or 5 times a power of ten, and the rules below it. */
 export function niceDecimal(biggest) {

@@ -27,6 +27,7 @@ export function signIn({ reason, check, done }) {
       submit.disabled = false;
     }
   } },
+  h("p", { class: "brand" }, h("img", { src: "icon.svg", alt: "", width: "24", height: "24" }), "Nearlite"),
   h("h1", {}, "Sign in"),
   h("p", { id: "token-help" }, "This server asks for a token. ", h("code", {}, "nearlite token create"), " makes one."),
   h("label", { for: "token" }, "Token"), token, message,
