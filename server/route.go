@@ -51,6 +51,7 @@ var routes = map[string]*route{
 	"/v3-protobuf/cursor":   {post: (*call).cursorProtobuf, access: known, dialect: protobufDialect},
 	"/v1/execute":           {post: (*call).execute, access: reading, dialect: hranaDialect},
 	"/v1/batch":             {post: (*call).batch, access: reading, dialect: hranaDialect},
+	"/v1/query":             {post: (*call).query, access: reading},
 	"/":                     {get: (*call).root, post: (*call).legacy, dialect: hranaDialect},
 	"/v1":                   {get: text("This is sqld HTTP API v1")},
 	"/v2":                   {get: text("Hello, this is HTTP API v2 (Hrana over HTTP)")},
