@@ -14,6 +14,13 @@ import (
 type TxOptions struct {
 	// ReadOnly holds one snapshot and never the writer.
 	ReadOnly bool
+	// Deferred lets the transaction read from a snapshot, without waiting for
+	// anybody, until its first statement that writes. Then it waits for the writer,
+	// and goes on if what it has read is still true; else it is rolled back with
+	// [ErrConflict]. Its rows are always collected in memory. Reads that took more
+	// than a tenth of a second or a megabyte of text and arguments in all are not
+	// compared: then any commit since is a conflict.
+	Deferred bool
 	// LastInsertRowID is what last_insert_rowid() returns before the first INSERT.
 	LastInsertRowID int64
 }
@@ -52,6 +59,11 @@ type Tx struct {
 	outcome error         // readable when done is closed
 	lent    bool          // the writer's: it has had the connection
 	rowID   int64         // TxOptions.LastInsertRowID
+
+	// Of a deferred one:
+	deferred bool             // it has not written yet
+	readFor  time.Duration    // how long its reads have taken
+	seen     sqlite.WALHeader // the snapshot they came from
 
 	mu          sync.Mutex // protects the following, and the connection while live
 	state       txState
@@ -115,7 +127,7 @@ func (db *DB) Begin(ctx context.Context, opts *TxOptions) (*Tx, error) {
 		return nil, err
 	}
 	if opts != nil {
-		tx.rowID = opts.LastInsertRowID
+		tx.rowID, tx.deferred = opts.LastInsertRowID, opts.Deferred
 	}
 	tx.granted, tx.decided, tx.done = make(chan struct{}), make(chan struct{}), make(chan struct{})
 	return tx, nil
@@ -123,7 +135,7 @@ func (db *DB) Begin(ctx context.Context, opts *TxOptions) (*Tx, error) {
 
 // Exec runs one statement to its end. Rows of RETURNING are in the result.
 func (tx *Tx) Exec(ctx context.Context, sql string, args ...any) (Result, error) {
-	if tx.reader != nil {
+	if tx.reader != nil && !tx.deferred {
 		rows, err := tx.Query(ctx, sql, args...)
 		if err != nil {
 			return Result{}, err
@@ -141,7 +153,7 @@ func (tx *Tx) Exec(ctx context.Context, sql string, args ...any) (Result, error)
 // Query runs one statement and returns its rows: streamed from the snapshot of a
 // read-only transaction, collected in memory from a writing one.
 func (tx *Tx) Query(ctx context.Context, sql string, args ...any) (*Rows, error) {
-	if tx.reader != nil {
+	if tx.reader != nil && !tx.deferred {
 		return tx.stream(ctx, sql, args)
 	}
 	res, err := tx.collect(ctx, sql, args)
@@ -165,8 +177,16 @@ func (tx *Tx) collect(ctx context.Context, sql string, args []any) (Result, erro
 	return res, nil
 }
 
-// do runs a statement on the writing connection.
+// do runs a statement on the writing connection; of a deferred transaction on its
+// reader, if that will do.
 func (tx *Tx) do(ctx context.Context, visit func(Row) error, sql string, args []any) (Result, error) {
+	if tx.deferred {
+		res, err := tx.readFirst(ctx, visit, sql, args)
+		if err != errWrites {
+			return res, err
+		}
+		tx.stopReading()
+	}
 	if err := tx.acquire(ctx); err != nil {
 		return Result{}, err
 	}
@@ -225,7 +245,7 @@ func (tx *Tx) acquire(ctx context.Context) error {
 		}
 		<-tx.granted
 	}
-	return nil
+	return tx.awaitOther(ctx)
 }
 
 // record keeps a statement to be run again.
@@ -344,7 +364,10 @@ func (tx *Tx) Rollback() error {
 // interact is the writer's side: it lends the connection to a client.
 func (w *writer) interact(r *request) {
 	tx := r.inter
-	if err := w.lend(r); err != nil {
+	if err := w.lend(r); errors.Is(err, ErrConflict) {
+		w.conflict(r)
+		return
+	} else if err != nil {
 		w.refuse(r, err)
 		return
 	}
@@ -421,7 +444,11 @@ func (w *writer) lend(r *request) error {
 	w.dirty = wrote
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
-	tx.work = tx.newWork(r.ctx)
+	tx.work = tx.newWork(context.Background())
+	if err := w.confirm(tx, wrote); err != nil {
+		w.endGroup()
+		return err
+	}
 	now := w.db.clock.now()
 	tx.state, tx.active, tx.began = txLive, now, now
 	return nil
@@ -516,7 +543,7 @@ func (w *writer) setAside(r *request) {
 func (w *writer) rerun(r *request) error {
 	tx := r.inter
 	if tx.heavy() {
-		return ErrConflict
+		return ErrConflict // before the work of a savepoint
 	}
 	w.endGroup()
 	w.dirty = true // as in lend
@@ -524,14 +551,7 @@ func (w *writer) rerun(r *request) error {
 		return err
 	}
 	tx.work = tx.newWork(context.Background())
-	for _, c := range tx.calls {
-		d := newDigest(nil, c.most)
-		res, err := tx.work.run(d.take, c.sql, c.args)
-		if d.sum(res, err) != c.digest {
-			return ErrConflict
-		}
-	}
-	return nil
+	return w.runAgain(tx)
 }
 
 // conclude does what the client, or the end of a lease, decided.
@@ -667,9 +687,14 @@ func (tx *Tx) closeReader() error {
 	return nil
 }
 
-// endReading gives the snapshot of a read-only transaction back. tx.mu is held.
+// endReading ends a transaction that reads. tx.mu is held.
 func (tx *Tx) endReading(why error) {
 	tx.state, tx.err = txEnded, why
+	tx.releaseReader()
+}
+
+// releaseReader gives the snapshot back. tx.mu is held.
+func (tx *Tx) releaseReader() {
 	tx.reader.r.held.Store(nil)
 	if tx.unwatch(); tx.interrupted {
 		tx.reader.r.conn.DropSnapshot()
@@ -681,7 +706,7 @@ func (tx *Tx) endReading(why error) {
 func (tx *Tx) abandon() {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
-	if tx.state != txEnded {
+	if tx.state != txEnded && tx.reader != nil { // it may have gone to the writer meanwhile
 		tx.endReading(ErrClosed)
 	}
 }

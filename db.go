@@ -41,6 +41,7 @@ type DB struct {
 	clock        clock
 	positions    positions
 	stats        counters
+	readsAgain   time.Duration // the constant; tests have more patience
 	trimmed      time.Duration // clock time at which idle readers were last closed
 }
 
@@ -52,7 +53,7 @@ func Open(ctx context.Context, path string, opts *Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	db := &DB{path: path, opts: o, written: make(chan struct{})}
+	db := &DB{path: path, opts: o, written: make(chan struct{}), readsAgain: readsAgain}
 	db.ctx, db.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for _, step := range []func(context.Context) error{
 		db.locate, db.openCheckpointer, db.openWriter, db.chooseMapping, db.openReaders, db.askLog,

@@ -80,7 +80,7 @@ func (tx *ReadTx) SetLastInsertRowID(id int64) {
 // statement, not the transaction, and is returned. visit runs while the
 // transaction is locked: let it not wait for anything.
 func (tx *Tx) Run(ctx context.Context, visit func(Row) error, sql string, args ...any) (Result, error) {
-	if tx.reader != nil {
+	if tx.reader != nil && !tx.deferred {
 		return tx.runReading(ctx, visit, sql, args)
 	}
 	return tx.do(ctx, visit, sql, args)

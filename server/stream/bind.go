@@ -8,9 +8,8 @@ import (
 
 // bind returns a statement's arguments in the order of its parameters.
 func (c *class) bind(stmt *hrana.Stmt) ([]any, *hrana.Error) {
-	given := len(stmt.Args) + len(stmt.NamedArgs)
-	if given > len(c.params) {
-		return nil, argsError("too many parameters, expected %d found %d", len(c.params), given)
+	if herr := c.tooMany(stmt); herr != nil {
+		return nil, herr
 	}
 	if len(c.params) == 0 {
 		return nil, nil
@@ -32,6 +31,23 @@ func (c *class) bind(stmt *hrana.Stmt) ([]any, *hrana.Error) {
 	return args, nil
 }
 
+// tooMany is the error of more arguments than parameters. A name that is given
+// twice is one: the last value counts.
+func (c *class) tooMany(stmt *hrana.Stmt) *hrana.Error {
+	given := len(stmt.Args) + len(stmt.NamedArgs)
+	if given > len(c.params) && len(stmt.NamedArgs) > 1 {
+		names := map[string]bool{}
+		for _, a := range stmt.NamedArgs {
+			names[a.Name] = true
+		}
+		given = len(names)
+	}
+	if given > len(c.params) {
+		return argsError("too many parameters, expected %d found %d", len(c.params), given)
+	}
+	return nil
+}
+
 // find returns the value for the parameter at i, nil if there is none.
 func find(stmt *hrana.Stmt, param string, i int) *hrana.Value {
 	if param != "" && param[0] == '?' {
@@ -44,14 +60,17 @@ func find(stmt *hrana.Stmt, param string, i int) *hrana.Value {
 		}
 		return &stmt.Args[i]
 	}
-	var bare *hrana.Value
+	var full, bare *hrana.Value
 	for j := range stmt.NamedArgs {
 		switch a := &stmt.NamedArgs[j]; a.Name {
 		case param:
-			return &a.Value
+			full = &a.Value
 		case param[1:]:
 			bare = &a.Value
 		}
+	}
+	if full != nil {
+		return full
 	}
 	return bare
 }

@@ -41,6 +41,7 @@ type class struct {
 	changes   bool // INSERT, UPDATE or DELETE: it has an affected_row_count
 	insert    bool // INSERT or REPLACE: it has a last_insert_rowid
 	mayInsert bool // an INSERT that may do nothing, or something else: OR IGNORE, ON CONFLICT
+	keeps     bool // OR FAIL: what it did before it failed stays
 	explain   bool
 
 	described   bool // by SQLite, hence:
@@ -150,12 +151,20 @@ func read(text string) (*class, *hrana.Error) {
 	c := &class{text: text}
 	switch v {
 	case "BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE":
-		c.control()
+		if herr := c.control(); herr != nil {
+			return nil, herr
+		}
 	case "INSERT", "REPLACE":
 		c.changes, c.insert = true, true
 		c.mayInsert = v == "REPLACE" || conflicts(text)
+		c.keeps = orFail(text)
 	case "UPDATE", "DELETE":
 		c.changes = true
+		c.keeps = orFail(text)
+	case "CREATE":
+		c.create()
+	case "ATTACH", "DETACH":
+		c.kind, c.reason = unsupported, "a stream has one database; connect to another one for its tables"
 	case "EXPLAIN":
 		c.explain = true
 	case "PRAGMA":
@@ -178,9 +187,30 @@ func conflicts(text string) bool {
 	}
 }
 
-// control reads a statement about transactions. What is none by SQLite's grammar
-// is left to SQLite, which says what is wrong with it.
-func (c *class) control() {
+// orFail reports whether a statement says OR FAIL.
+func orFail(text string) bool {
+	for l, or := (lexer{sql: text}), false; ; {
+		t := l.next()
+		if t.kind == end || or && t.is("FAIL") {
+			return t.kind != end
+		}
+		or = t.is("OR")
+	}
+}
+
+// create refuses what would stay on a connection that others use.
+func (c *class) create() {
+	l := &lexer{sql: c.text}
+	for t := l.next(); !t.is("CREATE"); t = l.next() {
+	}
+	if t := l.next(); t.is("TEMP") || t.is("TEMPORARY") {
+		c.kind, c.reason = unsupported, "streams share connections, and others would see it; use an ordinary table, or WITH"
+	}
+}
+
+// control reads a statement about transactions, and says what is wrong with one
+// that is none by the grammar.
+func (c *class) control() *hrana.Error {
 	l := &lexer{sql: c.text}
 	t := l.next()
 	for t.kind == semi {
@@ -192,8 +222,9 @@ func (c *class) control() {
 		words = append(words, t)
 	}
 	if t.kind == other {
-		return
+		return unexpected(c.text, t)
 	}
+	after := t
 	take := func(keywords ...string) string {
 		for _, k := range keywords {
 			if len(words) > 0 && words[0].is(k) {
@@ -243,18 +274,18 @@ func (c *class) control() {
 			}
 		}
 	}
-	switch kind {
-	case savepoint, release, rollbackTo:
-		if len(words) != 1 {
-			return
-		}
-		c.name = words[0].name()
-	default:
-		if len(words) != 0 {
-			return
-		}
+	named := kind == savepoint || kind == release || kind == rollbackTo
+	if named && len(words) > 0 {
+		c.name, words, named = words[0].name(), words[1:], false
+	}
+	switch {
+	case len(words) > 0:
+		return unexpected(c.text, words[0])
+	case named:
+		return unexpected(c.text, after)
 	}
 	c.kind = kind
+	return nil
 }
 
 // vacuum reads a VACUUM.

@@ -92,7 +92,9 @@ func translate(err error) *hrana.Error {
 		}
 	}
 	if errors.Is(err, nearlite.ErrRefused) {
-		return sqliteError("AUTH", "not authorized: "+strings.TrimPrefix(err.Error(), nearlite.ErrRefused.Error()+": "))
+		// What follows the semicolon is advice for Go programs.
+		reason, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), nearlite.ErrRefused.Error()+": "), "; ")
+		return sqliteError("AUTH", "not authorized: "+reason)
 	}
 	var e *sqlite.Error
 	if errors.As(err, &e) {
@@ -115,13 +117,13 @@ func translateSQLite(e *sqlite.Error) *hrana.Error {
 			return parseError(what)
 		}
 		if e.Offset >= 0 {
-			return &hrana.Error{Code: "SQL_INPUT_ERROR", Message: fmt.Sprintf("SQL input error: %s (at offset %d)", e.Msg, e.Offset)}
+			return &hrana.Error{Code: "SQL_INPUT_ERROR", Message: fmt.Sprintf("SQL input error: %s (at offset %d)", e.Msg, e.Offset) + forkOnly(e)}
 		}
 	}
 	if p := int(e.Code.Primary()); p < len(primaryCodes) && primaryCodes[p] != "" {
-		return sqliteError(primaryCodes[p], e.Msg)
+		return sqliteError(primaryCodes[p], e.Msg+forkOnly(e))
 	}
-	return sqliteError("UNKNOWN", e.Msg)
+	return sqliteError("UNKNOWN", e.Msg+forkOnly(e))
 }
 
 // syntaxError puts an error of SQLite's parser as sqld's parser would.
@@ -129,7 +131,7 @@ func syntaxError(e *sqlite.Error) (string, bool) {
 	near, ok := strings.CutSuffix(e.Msg, `": syntax error`)
 	if near, ok2 := strings.CutPrefix(near, `near "`); ok && ok2 {
 		line, col := position(e.SQL, e.Offset+len(near))
-		return fmt.Sprintf("syntax error around L%d:%d: `%s`", line, col, near), true
+		return fmt.Sprintf("syntax error around L%d:%d: `%s`", line, col, near) + forkOnly(e), true
 	}
 	switch {
 	case e.Msg == "incomplete input":
@@ -140,6 +142,15 @@ func syntaxError(e *sqlite.Error) (string, bool) {
 		return fmt.Sprintf("%s at (%d, %d)", e.Msg, line, col), true
 	}
 	return "", false
+}
+
+// unexpected is the error of a token that cannot stand where it does.
+func unexpected(sql string, t token) *hrana.Error {
+	line, col := position(sql, t.at+len(t.text))
+	if t.kind == end {
+		return parseError(fmt.Sprintf("unexpected end of input at (%d, %d)", line, col))
+	}
+	return parseError(fmt.Sprintf("syntax error around L%d:%d: `%s`", line, col, t.text))
 }
 
 // position returns the line and the column of an offset, from 1.

@@ -87,10 +87,13 @@ func (s *Stream) dispatch(ctx context.Context, text string, stmt *hrana.Stmt) (*
 	}
 	switch c.kind {
 	case plain:
+	case begin, beginNow, beginRead, commit, rollback, savepoint, release, rollbackTo:
+		if herr := c.tooMany(stmt); herr != nil {
+			return nil, herr
+		}
+		return s.control(ctx, c)
 	case foreignKeys, constant, alone, unsupported:
 		return s.special(ctx, c)
-	default:
-		return s.control(ctx, c)
 	}
 	args, herr := c.bind(stmt)
 	if herr != nil {
@@ -136,11 +139,14 @@ func (s *Stream) outside(ctx context.Context) (err error) {
 		return s.db.View(ctx, r.view)
 	case s.keysOff:
 		return s.keysOffWrite(ctx)
-	case !c.rows && !c.mayInsert && !c.asksRowID:
+	case !c.rows && !c.mayInsert && !c.keeps && !c.asksRowID:
 		r.res, err = s.db.Exec(ctx, r.sql, r.args...)
 		return err
 	}
-	return s.db.Update(ctx, r.update)
+	if err := s.db.Update(ctx, r.update); err != nil {
+		return err
+	}
+	return r.failed
 }
 
 // inside runs the statement in the open transaction. Some errors end it: SQLite
@@ -209,7 +215,7 @@ func (s *Stream) begin(ctx context.Context, how kind) *hrana.Error {
 
 // txOptions returns the engine's options for a kind of BEGIN.
 func (s *Stream) txOptions(how kind) *nearlite.TxOptions {
-	return &nearlite.TxOptions{ReadOnly: how == beginRead || s.opts.ReadOnly, LastInsertRowID: s.rowID}
+	return &nearlite.TxOptions{ReadOnly: how == beginRead || s.opts.ReadOnly, Deferred: how == begin, LastInsertRowID: s.rowID}
 }
 
 // commit ends the transaction. A deferred foreign key that is violated leaves it

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -36,6 +37,8 @@ type runner struct {
 	spent int // bytes since the last out
 	res   nearlite.Result
 	at    place // of update
+
+	failed error // of a statement whose transaction is committed all the same
 
 	// Methods as values, made once:
 	visit  func(nearlite.Row) error
@@ -160,8 +163,12 @@ func (r *runner) updating(tx *nearlite.WriteTx) (err error) {
 		}
 	}()
 	r.again()
+	r.failed = nil
 	tx.SetLastInsertRowID(r.s.rowID)
 	r.res, err = tx.Run(r.visit, r.sql, r.args...)
+	if r.c.keeps && errors.Is(err, sqlite.CodeConstraint) {
+		r.failed, err = err, nil
+	}
 	return err
 }
 

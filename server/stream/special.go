@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 
+	"github.com/nearlite/nearlite/catalog"
 	"github.com/nearlite/nearlite/hrana"
 )
 
@@ -41,7 +42,13 @@ func (s *Stream) alone(ctx context.Context, c *class) (*hrana.StmtResult, *hrana
 		return nil, sqliteError("UNKNOWN", "cannot VACUUM from within a transaction")
 	}
 	s.run.statement(c, nil, true)
-	if err := s.exclusively(s.limited(ctx), func(own *own) error { return s.run.in(own) }); err != nil {
+	err := s.exclusively(s.limited(ctx), func(own *own) error {
+		if verb(c.text) == "VACUUM" {
+			catalog.ForVacuum(own.conn)
+		}
+		return s.run.in(own)
+	})
+	if err != nil {
 		return nil, translate(err)
 	}
 	return s.run.result(), nil
