@@ -26,6 +26,7 @@ func (w *writer) commit() {
 		}
 		if err == nil {
 			w.db.stats.commits.Add(1)
+			w.db.stats.batchSize.add(len(w.open))
 		}
 		w.inTx, w.dirty, w.group, w.bare = false, false, -1, false
 		w.afterCommit()
@@ -46,8 +47,10 @@ func (w *writer) seal() error {
 	}
 	from := time.Now()
 	_, err := w.sql.commit.Exec()
-	w.price += (min(time.Since(from), priceMax) - w.price) / 8
+	took := time.Since(from)
+	w.price += (min(took, priceMax) - w.price) / 8
 	if err == nil {
+		w.db.stats.commitTime.add(took)
 		w.fullAt = time.Time{}
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A request is one transaction on its way through the writer: a closure, a list
@@ -47,6 +48,8 @@ const blockLen = 64
 type block struct {
 	reqs [blockLen]request
 	n    int // requests in use; written under the queue's lock until the block is taken
+
+	since time.Time // when the first request came
 
 	left atomic.Int32 // who has left it: callers, slots never used, and the writer
 
@@ -174,6 +177,7 @@ func (q *queue) enter(r request) (b *block, i int, err error) {
 		b = q.blocks[n-1]
 	} else {
 		b = q.newBlock()
+		b.since = time.Now()
 		q.blocks = append(q.blocks, b)
 	}
 	i = b.n

@@ -13,6 +13,10 @@ type Stats struct {
 	Reruns       uint64 // transactions run again: a neighbour in the batch failed, or SQLite threw all of them away
 	QueueDepth   int    // transactions waiting now
 
+	BatchSize  Histogram // transactions in each batch committed
+	CommitTime Histogram // from the COMMIT of a batch to the disk's answer
+	QueueWait  Histogram // how long the first of each 64 callers or fewer waited for the writer
+
 	Readers         int           // reader connections open now
 	BusyReaders     int           // of them in use now
 	OldestSnapshot  time.Duration // age of the oldest View running now
@@ -29,6 +33,10 @@ type Stats struct {
 // counters are what Stats is made of.
 type counters struct {
 	transactions, commits, reruns, expired atomic.Uint64
+
+	batchSize  sizes
+	commitTime durations
+	queueWait  durations
 
 	mu               sync.Mutex // protects the following
 	checkpoints      uint64
@@ -50,6 +58,9 @@ func (db *DB) Stats() Stats {
 		Reruns:          db.stats.reruns.Load(),
 		QueueDepth:      int(db.writer.q.contended.Load()),
 		Readers:         len(db.readers.list()),
+		BatchSize:       db.stats.batchSize.histogram(),
+		CommitTime:      db.stats.commitTime.histogram(),
+		QueueWait:       db.stats.queueWait.histogram(),
 		ExpiredSnapshot: db.stats.expired.Load(),
 		WALBytes:        db.checkpointer.walBytes.Load(),
 		MmapSize:        db.mmap,

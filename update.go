@@ -71,6 +71,7 @@ func (w *writer) inline(from request) (escaped *escape, err error) {
 	w.runner.Store(goroutine())
 	w.lockBy = time.Time{}
 	r.ctx, r.fn, r.batch, r.excl = from.ctx, from.fn, from.batch, from.excl
+	w.db.stats.queueWait.add(0)
 	w.step(r)
 	w.commit()
 	return r.escaped, r.err

@@ -204,9 +204,12 @@ func (w *writer) work() (n int) {
 	if from.Sub(w.ended) > w.price {
 		w.before = 0 // they are not on their way back
 	}
-	first := w.next
-	for todo := append(w.todo[:0], w.blocks...); len(todo) > 0; todo = w.more(todo, from, n) {
+	first, now := w.next, from
+	for todo := append(w.todo[:0], w.blocks...); len(todo) > 0; todo, now = w.more(todo, from, n) {
 		for _, b := range todo {
+			if first == 0 {
+				w.db.stats.queueWait.add(now.Sub(b.since))
+			}
 			// Answered to its end a block may be somebody else's, so n is read before.
 			for i, end := first, b.n; i < end; i++ {
 				if r := &b.reqs[i]; r.settled {
@@ -238,10 +241,11 @@ func (w *writer) work() (n int) {
 // the batch before it was larger: then its callers are on their way back, and to
 // commit before they arrive would make every other batch a tiny one. It waits
 // for them no longer than a commit takes.
-func (w *writer) more(todo []*block, from time.Time, n int) []*block {
+func (w *writer) more(todo []*block, from time.Time, n int) (_ []*block, now time.Time) {
 	todo = todo[:0]
 	idle := time.Since(from)
-	for spent := idle; n < batchMax && spent < 8*w.price; spent = time.Since(from) {
+	spent := idle
+	for ; n < batchMax && spent < 8*w.price; spent = time.Since(from) {
 		todo = w.q.takeMore(todo)
 		if len(todo) > 0 || n >= w.before-w.before/16 || spent-idle > w.price {
 			break
@@ -249,7 +253,7 @@ func (w *writer) more(todo []*block, from time.Time, n int) []*block {
 		runtime.Gosched()
 	}
 	w.blocks = append(w.blocks, todo...)
-	return todo
+	return todo, from.Add(spent)
 }
 
 // step does one request.
