@@ -226,3 +226,12 @@ func TestBusyHandler(t *testing.T) {
 		}
 	}
 }
+
+// What hundreds of closed connections have freed goes back to the system.
+func TestTrimHeap(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	mustExec(t, c, "CREATE TABLE t AS SELECT zeroblob(1000000)")
+	c.Close()
+	TrimHeap()
+}
