@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nearlite/nearlite"
+	"github.com/nearlite/nearlite/sqlite"
 )
 
 // An entry is one database of the catalog: open, closed, or on its way from one
@@ -37,7 +38,7 @@ type entry struct {
 
 	use   atomic.Int64
 	used  atomic.Int64 // when use became 0, in nanoseconds
-	db    *nearlite.DB // written BEFORE use leaves -1, read while use is not -1
+	db    *nearlite.DB // written BEFORE use leaves -1, read while use is not -1, nil after that
 	stale atomic.Bool  // it is open with another configuration: close it when it is idle
 
 	verb sync.Mutex // held by rename, delete and configure
@@ -215,11 +216,14 @@ func (e *entry) shut() bool {
 	t := &turn{done: make(chan struct{})}
 	e.turn = t
 	db := e.db
+	e.db = nil // a closed one still has its memory
 	e.mu.Unlock()
 	if err := db.Close(); err != nil {
 		e.cat.opts.Logger.Error("close an idle database", "db", *e.name.Load(), "err", err)
 	}
-	e.cat.closes.Add(1)
+	if e.cat.closes.Add(1)%uint64(e.cat.opts.MaxOpen) == 0 {
+		e.cat.lookNow()
+	}
 	e.cat.unreserve(e)
 	e.endTurn(t)
 	return true
@@ -338,14 +342,21 @@ func (c *Catalog) lookNow() {
 func (c *Catalog) closeIdle() {
 	t := time.NewTicker(max(c.opts.IdleClose/4, time.Millisecond))
 	defer t.Stop()
-	for {
+	for trimmed := uint64(0); ; {
+		ticked := false
 		select {
 		case <-c.ctx.Done():
 			return
 		case <-t.C:
+			ticked = true
 		case <-c.kick:
 		}
 		c.closeUnused(time.Now())
+		// What the closed ones have freed stays with the C library else, a megabyte each.
+		if n := c.closes.Load(); ticked && n > trimmed || n-trimmed >= uint64(c.opts.MaxOpen) {
+			trimmed = n
+			sqlite.TrimHeap()
+		}
 	}
 }
 

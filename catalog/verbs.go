@@ -22,11 +22,11 @@ type Info struct {
 
 // Create makes an empty database. cfg may be nil.
 func (c *Catalog) Create(ctx context.Context, name string, cfg *Config) (Info, error) {
-	i := Info{Name: name}
+	m := making{Info: Info{Name: name}}
 	if cfg != nil {
-		i.Config = *cfg
+		m.Config = *cfg
 	}
-	info, err := c.make(ctx, i, false, func(_ context.Context, path string) error {
+	info, err := c.make(ctx, m, func(_ context.Context, path string) error {
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) // to SQLite an empty file is an empty database
 		if err != nil {
 			return err
@@ -47,8 +47,8 @@ func (c *Catalog) Fork(ctx context.Context, from, to string) (Info, error) {
 		return Info{}, err
 	}
 	defer h.Release()
-	i := Info{Name: to, Config: h.Config(), Origin: h.ID()}
-	info, err := c.make(ctx, i, false, func(ctx context.Context, path string) error {
+	m := making{Info: Info{Name: to, Config: h.Config(), Origin: h.ID()}}
+	info, err := c.make(ctx, m, func(ctx context.Context, path string) error {
 		return h.DB().Backup(ctx, path, nil)
 	})
 	if err != nil {
@@ -60,10 +60,16 @@ func (c *Catalog) Fork(ctx context.Context, from, to string) (Info, error) {
 	return info, nil
 }
 
+// making is a database that is being made.
+type making struct {
+	Info
+	replace bool // the one of that name, if there is one, is deleted by the same commit
+	keep    bool // its configuration is kept
+}
+
 // make makes a database of a file that fill leaves at the path it is given, whole
-// and flushed. See table for the steps. With replace, a database of the same name
-// is deleted by the commit that makes the new one, which takes over its configuration.
-func (c *Catalog) make(ctx context.Context, i Info, replace bool, fill func(ctx context.Context, path string) error) (Info, error) {
+// and flushed. See table for the steps.
+func (c *Catalog) make(ctx context.Context, i making, fill func(ctx context.Context, path string) error) (Info, error) {
 	if err := errors.Join(CheckName(i.Name), i.Config.Check()); err != nil {
 		return Info{}, err
 	}
@@ -73,13 +79,13 @@ func (c *Catalog) make(ctx context.Context, i Info, replace bool, fill func(ctx 
 	}
 	defer leave()
 	i.ID, i.Created = newID(), time.Now().Truncate(time.Millisecond)
-	e := c.newEntry(i)
+	e := c.newEntry(i.Info)
 	e.ready = false
-	if _, taken := c.names.LoadOrStore(i.Name, e); taken && !replace {
+	if _, taken := c.names.LoadOrStore(i.Name, e); taken && !i.replace {
 		return Info{}, ErrExists
 	}
-	if err = c.fill(ctx, i, fill); err == nil {
-		err = c.publish(ctx, e)
+	if err = c.fill(ctx, i.Info, fill); err == nil {
+		err = c.publish(ctx, e, i.keep)
 	}
 	if err != nil {
 		c.names.CompareAndDelete(i.Name, e)
@@ -113,32 +119,25 @@ func (c *Catalog) unmake(id ID) error {
 }
 
 // publish makes a filled database one that can be had.
-func (c *Catalog) publish(ctx context.Context, e *entry) error {
+func (c *Catalog) publish(ctx context.Context, e *entry, keep bool) error {
 	// From here on the end of the caller's context must not leave the outcome open.
 	ctx = context.WithoutCancel(ctx)
 	name := *e.name.Load()
 	var old *entry
-	for {
-		v, loaded := c.names.LoadOrStore(name, e)
-		if !loaded || v == e {
-			break
-		}
-		old = v.(*entry)
-		old.verb.Lock()
-		if *old.name.Load() == name && old.isReady() {
-			defer old.verb.Unlock()
-			e.config.Store(old.config.Load())
-			if err := c.table.configure(ctx, e.id, *e.config.Load()); err != nil {
-				return errors.Join(err, c.unmake(e.id))
-			}
-			break
-		}
-		old.verb.Unlock()
-		return errors.Join(ErrExists, c.unmake(e.id)) // it is being made, or has just been renamed
-	}
 	var replaced ID
-	if old != nil {
-		replaced = old.id
+	if v, loaded := c.names.LoadOrStore(name, e); loaded && v != e {
+		found, unlock, err := c.lockEntry(name)
+		if err != nil { // it is being made, or has just been renamed
+			return errors.Join(ErrExists, c.unmake(e.id))
+		}
+		defer unlock()
+		old, replaced = found, found.id
+	}
+	if old != nil && keep {
+		e.config.Store(old.config.Load())
+		if err := c.table.configure(ctx, e.id, *e.config.Load()); err != nil {
+			return errors.Join(err, c.unmake(e.id))
+		}
 	}
 	if err := c.table.made(ctx, e.id, replaced); err != nil {
 		if err := c.regret(e.id, err); err != nil {
