@@ -52,6 +52,8 @@ var routes = map[string]*route{
 	"/v1/execute":           {post: (*call).execute, access: reading, dialect: hranaDialect},
 	"/v1/batch":             {post: (*call).batch, access: reading, dialect: hranaDialect},
 	"/v1/query":             {post: (*call).query, access: reading},
+	"/v1/schema":            {get: (*call).schema, access: reading},
+	"/v1/status":            {get: (*call).status, access: reading},
 	"/":                     {get: (*call).root, post: (*call).legacy, dialect: hranaDialect},
 	"/v1":                   {get: text("This is sqld HTTP API v1")},
 	"/v2":                   {get: text("Hello, this is HTTP API v2 (Hrana over HTTP)")},

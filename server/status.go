@@ -1,8 +1,11 @@
 package server
 
 import (
+	"net/http"
 	"sort"
 	"time"
+
+	"github.com/nearlite/nearlite"
 )
 
 // Status is what GET /v1/status answers: the figures of one moment, for the console
@@ -49,21 +52,91 @@ type DatabaseStatus struct {
 	Name     string `json:"name"`
 	ID       string `json:"id"`
 	Position string `json:"position"`
-	Bytes    int64  `json:"bytes"` // of the file, without its WAL
+	Bytes    int64  `json:"bytes"` // of its files
 
 	Transactions uint64 `json:"transactions"`
 	Commits      uint64 `json:"commits"`
 	Reruns       uint64 `json:"reruns"`
 	QueueDepth   int    `json:"queue_depth"`
 
-	Reads         uint64 `json:"reads"` // statements that read, answered
-	RowsRead      uint64 `json:"rows_read"`
+	Reads         uint64 `json:"reads"`     // statements that read, answered
+	RowsRead      uint64 `json:"rows_read"` // returned to clients
 	Readers       int    `json:"readers"`
 	BusyReaders   int    `json:"busy_readers"`
 	WALBytes      int64  `json:"wal_bytes"`
 	Checkpoints   uint64 `json:"checkpoints"`
 	CommitLatency Spread `json:"commit_latency"` // from the request to the durable commit
 	ReadLatency   Spread `json:"read_latency"`
+}
+
+// status answers GET /v1/status.
+func (c *call) status() error {
+	s := c.s
+	name := c.handle.Name()
+	info, err := s.cat.Lookup(c.r.Context(), name)
+	if err != nil {
+		return err
+	}
+	known := s.cat.Stats()
+	idle, busy := s.streams.counts()
+	working, busySockets := int(s.figures.working.Load()), int(s.figures.wsBusy.Load())
+	status := Status{
+		Version: s.opts.Version, Instance: s.instance, Started: s.started, Now: time.Now(),
+		Access: Access{
+			Token: c.caller.claims != nil,
+			Write: c.caller.mayWrite(name) && !c.handle.Config().BlockWrites,
+			Admin: c.caller.mayAdmin() == nil,
+		},
+		Databases: Databases{Known: known.Known, Open: known.Open},
+		Streams: Streams{
+			Open:         idle + busy + working + int(s.figures.wsStreams.Load()),
+			Transactions: busy + working + busySockets,
+			WebSockets:   int(s.figures.sockets.Load()),
+		},
+		Requests: s.figures.requests.Load(),
+		Database: s.databases.of(s, c.handle.ID()).status(c.handle.DB()),
+	}
+	status.Database.Name, status.Database.ID, status.Database.Bytes = name, info.ID.String(), info.Bytes
+	return c.sendJSON(&status)
+}
+
+// status returns the figures of a database that is open as engine.
+func (d *database) status(engine *nearlite.DB) DatabaseStatus {
+	stats := engine.Stats()
+	s := DatabaseStatus{
+		Position:     engine.Position().String(),
+		Transactions: stats.Transactions, Commits: stats.Commits, Reruns: stats.Reruns, QueueDepth: stats.QueueDepth,
+		RowsRead: d.rows.Load(), Readers: stats.Readers, BusyReaders: stats.BusyReaders,
+		WALBytes: stats.WALBytes, Checkpoints: stats.Checkpoints,
+		CommitLatency: d.commits.spread(), ReadLatency: d.reads.spread(),
+	}
+	for _, n := range s.ReadLatency.Counts {
+		s.Reads += n
+	}
+	return s
+}
+
+// schema answers GET /v1/schema.
+func (c *call) schema() error {
+	if err := c.unblocked(); err != nil {
+		return err
+	}
+	var found *schema
+	err := c.handle.DB().View(c.r.Context(), func(tx *nearlite.ReadTx) (err error) {
+		found, err = readSchema(tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	found.Database = c.handle.Name()
+	return c.sendJSON(found)
+}
+
+// sendJSON answers with a value that is nobody else's business to keep.
+func (c *call) sendJSON(v any) error {
+	c.w.Header().Set("Cache-Control", "no-store")
+	return send(c.w, http.StatusOK, typeJSON, marshal(v))
 }
 
 // A Spread is a histogram of durations. Counts has one place more than Bounds: the
