@@ -39,7 +39,7 @@ run: build ## a ledger of a million accounts, committing, beside mattn/go-sqlite
 	$(NEARLITE) bench ledger --db "$$dir/ledger.db" --accounts 1000000 --callers 1024 --duration 10s --peer mattn
 
 build: ## compile bin/nearlite (the first time compiles SQLite: about a minute)
-	go build -o $(NEARLITE) ./cmd/nearlite
+	go build -ldflags "$(GO_LDFLAGS)" -o $(NEARLITE) ./cmd/nearlite
 
 test: ## every test, the linter's among them
 	go test -timeout 10m ./...
