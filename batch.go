@@ -119,7 +119,12 @@ func (w *writer) prepareBatch(t *transaction, b *batch) (ops []sqlite.BatchOp, p
 
 func (w *writer) runPlain(t *transaction, b *batch, ops []sqlite.BatchOp) error {
 	var err error
+	if t.ctx.Done() != nil {
+		w.watch.beginWrite(t.ctx)
+		w.db.clock.stir()
+	}
 	w.results, err = w.conn.Batch(ops, w.results[:0])
+	w.watch.end()
 	for _, res := range w.results {
 		b.results = append(b.results, Result{LastInsertRowID: res.LastInsertRowID, Changes: res.Changes})
 	}

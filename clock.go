@@ -87,7 +87,18 @@ func (c *clock) run(ctx context.Context, look func(now time.Duration) bool) {
 // the watch out decides, so an interrupt never hits the query after. It may come
 // too early, though, and SQLite forgets one that finds no statement running; so
 // it comes again at every tick until the query has ended.
-type watch struct{ ctx context.Context }
+//
+// A statement that writes is given time when its context ends: to interrupt it
+// costs the whole batch, since SQLite rolls everything back. It is for those
+// that would never end.
+type watch struct {
+	ctx   context.Context
+	grace time.Duration
+	over  time.Duration // clock time at which the context was seen to have ended; the clock's
+}
+
+// writeGrace is how long a write may go on after its context has ended.
+const writeGrace = 100 * time.Millisecond
 
 // Stand-ins for a watch while its work is being, and once it was, interrupted.
 var interrupting, interrupted = new(watch), new(watch)
@@ -98,7 +109,14 @@ type watched struct{ p atomic.Pointer[watch] }
 // begin puts the connection's work under watch; contexts that cannot end are not.
 func (w *watched) begin(ctx context.Context) {
 	if ctx.Done() != nil {
-		w.p.Store(&watch{ctx})
+		w.p.Store(&watch{ctx: ctx})
+	}
+}
+
+// beginWrite is begin for a statement that writes.
+func (w *watched) beginWrite(ctx context.Context) {
+	if ctx.Done() != nil {
+		w.p.Store(&watch{ctx: ctx, grace: writeGrace})
 	}
 }
 
@@ -122,14 +140,25 @@ func (w *watched) end() bool {
 }
 
 // look interrupts the work if its context has ended, and reports whether there is any.
-func (w *watched) look(interrupt func()) (active bool) {
+func (w *watched) look(now time.Duration, interrupt func()) (active bool) {
 	p := w.p.Load()
 	if p == nil {
 		return false
 	}
-	if (p == interrupted || p.ctx.Err() != nil) && w.p.CompareAndSwap(p, interrupting) {
+	if (p == interrupted || p.due(now)) && w.p.CompareAndSwap(p, interrupting) {
 		interrupt()
 		w.p.Store(interrupted)
 	}
 	return true
+}
+
+// due reports whether the work is to be interrupted.
+func (p *watch) due(now time.Duration) bool {
+	if p.ctx == nil || p.ctx.Err() == nil {
+		return false
+	}
+	if p.over == 0 {
+		p.over = now
+	}
+	return now-p.over >= p.grace
 }

@@ -334,7 +334,7 @@ func (db *DB) start() {
 // look is what the clock does at each tick; it reports activity.
 func (db *DB) look(now time.Duration) bool {
 	active := db.readers.look(now, db.checkpointer.walBytes.Load())
-	active = db.writer.watch.look(db.writer.interruptRead) || active
+	active = db.writer.watch.look(now, db.writer.interrupt) || active
 	if now-db.trimmed > time.Second {
 		db.trimmed = now
 		db.readers.trim(now)

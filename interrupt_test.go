@@ -229,3 +229,69 @@ func TestWhatCountsAsATransaction(t *testing.T) {
 		t.Errorf("%d checkpoints", n)
 	}
 }
+
+// A write without end is interrupted a moment after its context; it costs its
+// neighbours a rerun, and nothing of what they did.
+func TestEndlessWrite(t *testing.T) {
+	t.Parallel()
+	const forever = "INSERT INTO account(balance) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT i FROM n WHERE i < 0"
+	for name, run := range map[string]func(ctx context.Context, db *DB) error{
+		"Exec": func(ctx context.Context, db *DB) error {
+			_, err := db.Exec(ctx, forever)
+			return err
+		},
+		"Batch": func(ctx context.Context, db *DB) error {
+			_, err := db.Batch(ctx, Statement{SQL: "DELETE FROM account"}, Statement{SQL: forever})
+			return err
+		},
+		"Update": func(ctx context.Context, db *DB) error {
+			return db.Update(ctx, func(tx *WriteTx) error {
+				_, err := tx.Exec(forever)
+				return err
+			})
+		},
+		"RETURNING": func(ctx context.Context, db *DB) error {
+			return db.Update(ctx, func(tx *WriteTx) error { return tx.QueryRow(forever + " RETURNING id").Err() })
+		},
+		"Tx": func(ctx context.Context, db *DB) error {
+			tx, err := db.Begin(bg, nil)
+			if err != nil {
+				return err
+			}
+			_, err = tx.Exec(ctx, forever)
+			if after := tx.Err(); !errors.Is(after, ErrTxDone) {
+				t.Errorf("the transaction goes on: %v", after)
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := openTest(t, nil)
+			stop, stopped := make(chan struct{}), make(chan int)
+			go func() {
+				n := 0
+				for ; ; n++ {
+					select {
+					case <-stop:
+						stopped <- n
+						return
+					default:
+						exec(t, db, "UPDATE account SET balance = balance + 1 WHERE id = 1")
+					}
+				}
+			}()
+			within(t, name, func() {
+				ctx, cancel := context.WithTimeout(bg, 4*tick)
+				defer cancel()
+				if err := run(ctx, db); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("%v", err)
+				}
+			})
+			close(stop)
+			if n := <-stopped; number(t, db, "SELECT sum(balance) FROM account") != int64(1_000_000+n) {
+				t.Errorf("%d, after %d updates", number(t, db, "SELECT sum(balance) FROM account"), n)
+			}
+		})
+	}
+}

@@ -365,7 +365,7 @@ func (p *readers) look(now time.Duration, walBytes int64) (active bool) {
 			continue
 		}
 		active = true
-		r.watch.look(r.conn.Interrupt)
+		r.watch.look(now, r.conn.Interrupt)
 		switch age := v.age(now); {
 		case age > p.db.opts.MaxSnapshotAge:
 			r.revoke(v, age)

@@ -25,7 +25,8 @@ type Row = sqlite.Row
 // that bears repetition. It runs on the writer's time; everybody waits for it.
 //
 // If ctx ends before fn starts, nothing happens and its error is returned. While
-// fn runs its statements fail, and with them fn. Once the commit has begun the
+// fn runs its statements fail, and with them fn; one that writes may go on for a
+// tenth of a second more. Once the commit has begun the
 // outcome is [ErrCommitUnknown].
 func (db *DB) Update(ctx context.Context, fn func(tx *WriteTx) error) error {
 	return db.write(request{ctx: ctx, fn: fn})
@@ -192,22 +193,23 @@ func (t *transaction) prepare(sql string) (*sqlite.Stmt, error) {
 			return nil, err
 		}
 	}
-	if !s.ReadOnly() {
+	if s.ReadOnly() {
+		w.watch.begin(t.ctx)
+	} else {
 		t.wrote, t.inserted = true, true
 		if err := w.save(); err != nil {
 			return nil, err
 		}
-	} else if t.ctx.Done() != nil {
-		// The clock may interrupt a statement that only reads. One that writes is
-		// let finish: an interrupt would cost the whole batch.
-		w.watch.begin(t.ctx)
+		w.watch.beginWrite(t.ctx)
+	}
+	if t.ctx.Done() != nil {
 		w.db.clock.stir()
 	}
 	return s, nil
 }
 
-// interruptRead ends the statement that only reads.
-func (w *writer) interruptRead() { w.conn.Interrupt() }
+// interrupt ends the statement that runs.
+func (w *writer) interrupt() { w.conn.Interrupt() }
 
 // failed turns an error of a statement into the one the closure sees.
 func (t *transaction) failed(err error) error {

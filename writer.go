@@ -80,7 +80,7 @@ type writer struct {
 
 	runner   atomic.Uintptr // the goroutine that is the writer now
 	foreign  bool           // it runs a caller's code, which may panic or leave by Goexit
-	watch    watched        // of a statement that only reads, inside a closure
+	watch    watched        // of the statement that runs
 	poisoned atomic.Pointer[error]
 	waking   chan []*block
 	pace     pace
