@@ -15,11 +15,12 @@ import (
 
 // BenchCmd measures: nearlite bench WORKLOAD.
 type BenchCmd struct {
-	Ledger  LedgerCmd  `cmd:"" help:"Transfers between accounts: transactions a second, beside mattn/go-sqlite3 and PostgreSQL."`
-	Reads   ReadsCmd   `cmd:"" help:"Reads on one thread, two, four: queries a second, beside mattn/go-sqlite3."`
-	Article ArticleCmd `cmd:"" help:"The tables of “100000 TPS over a billion rows”, on PostgreSQL and here."`
-	Blobs   BlobsCmd   `cmd:"" help:"Blobs in a database and in files: reads, overwrites, disk."`
-	Report  ReportCmd  `cmd:"" help:"A page of plots from the JSON files of the others."`
+	Ledger  LedgerCmd      `cmd:"" help:"Transfers between accounts: transactions a second, beside mattn/go-sqlite3 and PostgreSQL."`
+	Reads   ReadsCmd       `cmd:"" help:"Reads on one thread, two, four: queries a second, beside mattn/go-sqlite3."`
+	Article ArticleCmd     `cmd:"" help:"The tables of “100000 TPS over a billion rows”, on PostgreSQL and here."`
+	Blobs   BlobsCmd       `cmd:"" help:"Blobs in a database and in files: reads, overwrites, disk."`
+	Server  BenchServerCmd `cmd:"" help:"Inserts and reads over HTTP and WebSocket, beside sqld."`
+	Report  ReportCmd      `cmd:"" help:"A page of plots from the JSON files of the others."`
 }
 
 // benchReport is what every workload's run comes to.
