@@ -1,9 +1,11 @@
 package server
 
 import (
+	"os"
 	"sync"
 	"sync/atomic"
 
+	"github.com/nearlite/nearlite"
 	"github.com/nearlite/nearlite/catalog"
 	"github.com/nearlite/nearlite/server/stream"
 )
@@ -20,11 +22,27 @@ type database struct {
 	rows    atomic.Uint64 // returned
 	reads   latencies
 	commits latencies // of what ended with one, from the request to the durable commit
+
+	// The following is of whoever holds databases.mu.
+	name    string
+	opening nearlite.LogID // the engine counts from each opening
+	before  tally          // of earlier openings
+	now     nearlite.Stats
+	bytes   int64
+	counted float64 // transactions and reads at the last look
+	rate    float64 // of these, between two looks, as of late
+	labeled bool    // it has metrics of its own
+	since   tally   // if not: where its part of “other” begins
+	seen    bool    // at this look
 }
 
 // databases are those that requests were for since they were opened.
 type databases struct {
 	known sync.Map // catalog.ID to *database
+
+	mu      sync.Mutex // protects the following
+	labeled int
+	gone    tally // what “other” has of databases that are not in it any more
 }
 
 // of returns what is known of a database.
@@ -69,5 +87,161 @@ func (s *Server) slow(db *database, r stream.Ran) {
 	s.log.Warn("a slow statement", attrs...)
 }
 
-// sweep forgets databases that were closed.
-func (d *databases) sweep(s *Server) {}
+// look collects the figures of the databases that are open, and forgets those
+// that are not any more.
+func (d *databases) look(s *Server) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s.cat.EachOpen(func(h *catalog.Handle) {
+		db := d.of(s, h.ID())
+		db.look(h)
+		db.weigh()
+		db.seen = true
+	})
+	var all []*database
+	for _, v := range d.known.Range {
+		db := v.(*database)
+		if !db.seen {
+			d.forget(db)
+			continue
+		}
+		db.seen = false
+		all = append(all, db)
+	}
+	d.label(all, s.opts.LabelledDatabases)
+}
+
+// look takes the figures of one.
+func (db *database) look(h *catalog.Handle) {
+	stats, opening := h.DB().Stats(), h.DB().Position().Log
+	if opening != db.opening {
+		db.before = db.before.plus(engineTally(&db.now), 1)
+		db.opening = opening
+	}
+	db.now, db.name = stats, h.Name()
+	if info, err := os.Stat(h.DB().Path()); err == nil {
+		db.bytes = info.Size()
+	}
+}
+
+// weigh says how busy the database has been since the last time.
+func (db *database) weigh() {
+	t := db.tally()
+	counted := t.counters[countTransactions] + float64(count(t.histograms[spreadReads]))
+	db.rate += (counted - db.counted - db.rate) / 4
+	db.counted = counted
+}
+
+// tally is what was counted up to the last look, by the engine, and up to now, by
+// the server.
+func (db *database) tally() tally {
+	t := db.before.plus(engineTally(&db.now), 1)
+	t.counters[countRows] = float64(db.rows.Load())
+	t.counters[countFailed] = float64(db.failed.Load())
+	t.histograms[spreadWrites] = db.commits.histogram()
+	t.histograms[spreadReads] = db.reads.histogram()
+	return t
+}
+
+// forget drops a database that was closed. “other” keeps its part.
+func (d *databases) forget(db *database) {
+	d.known.Delete(db.id)
+	if db.labeled {
+		d.labeled--
+		return
+	}
+	d.gone = d.gone.plus(db.tally().plus(db.since, -1), 1)
+}
+
+// label gives the busiest databases metrics of their own. One gives way to another
+// that is twice as busy, so that names do not come and go all the time.
+func (d *databases) label(all []*database, most int) {
+	for range all {
+		var best, worst *database
+		for _, db := range all {
+			switch {
+			case db.labeled && (worst == nil || db.rate < worst.rate):
+				worst = db
+			case !db.labeled && (best == nil || db.rate > best.rate):
+				best = db
+			}
+		}
+		switch {
+		case best == nil:
+			return
+		case d.labeled < most:
+		case worst == nil || best.rate <= 2*worst.rate || best.rate < 1:
+			return
+		default:
+			worst.labeled, worst.since = false, worst.tally()
+			d.labeled--
+		}
+		d.gone = d.gone.plus(best.tally().plus(best.since, -1), 1)
+		best.labeled, best.since = true, tally{}
+		d.labeled++
+	}
+}
+
+// A reading is what metrics show of a database, or of all others together.
+type reading struct {
+	name   string
+	tally  tally
+	gauges [gaugesEnd]float64
+}
+
+// The gauges of a reading.
+const (
+	gaugeQueue = iota
+	gaugeReaders
+	gaugeBusy
+	gaugeOldest
+	gaugeWAL
+	gaugeBytes
+	gaugePauseMax
+	gaugesEnd
+)
+
+func (db *database) reading() reading {
+	n := &db.now
+	return reading{name: db.name, tally: db.tally(), gauges: [gaugesEnd]float64{
+		gaugeQueue: float64(n.QueueDepth), gaugeReaders: float64(n.Readers), gaugeBusy: float64(n.BusyReaders),
+		gaugeOldest: n.OldestSnapshot.Seconds(), gaugeWAL: float64(n.WALBytes), gaugeBytes: float64(db.bytes),
+		gaugePauseMax: n.CheckpointPauseMax.Seconds(),
+	}}
+}
+
+// readings returns what metrics show: a bounded number of databases, and the rest
+// as one.
+func (d *databases) readings(s *Server) []reading {
+	d.look(s)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var all []reading
+	other := reading{name: "other", tally: d.gone}
+	for _, v := range d.known.Range {
+		db := v.(*database)
+		r := db.reading()
+		if db.labeled {
+			all = append(all, r)
+			continue
+		}
+		other.tally = other.tally.plus(r.tally.plus(db.since, -1), 1)
+		for i, g := range r.gauges {
+			if i == gaugeOldest || i == gaugePauseMax {
+				other.gauges[i] = max(other.gauges[i], g)
+			} else {
+				other.gauges[i] += g
+			}
+		}
+	}
+	return append(all, other)
+}
+
+// one returns the figures of a database that is open.
+func (d *databases) one(s *Server, h *catalog.Handle) (tally, nearlite.Stats) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	db := d.of(s, h.ID())
+	db.look(h)
+	return db.tally(), db.now
+}

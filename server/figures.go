@@ -3,6 +3,8 @@ package server
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/nearlite/nearlite"
 )
 
 // figures count what the server as a whole does.
@@ -53,12 +55,12 @@ func (l *latencies) add(d time.Duration) {
 	l.sum.Add(int64(d))
 }
 
-// spread returns what was counted up to now.
-func (l *latencies) spread() Spread {
-	s := NewSpread(latencyBounds[:])
+// histogram returns what was counted up to now.
+func (l *latencies) histogram() nearlite.Histogram {
+	h := nearlite.Histogram{Bounds: latencyBounds[:], Counts: make([]uint64, len(l.counts))}
 	for i := range l.counts {
-		s.Counts[i] = l.counts[i].Load()
+		h.Counts[i] = l.counts[i].Load()
 	}
-	s.Sum = time.Duration(l.sum.Load()).Seconds()
-	return s
+	h.Sum = time.Duration(l.sum.Load()).Seconds()
+	return h
 }

@@ -77,7 +77,7 @@ func (q *legacyQuery) UnmarshalJSON(data []byte) error {
 // legacy is POST /: statements one after the other until one fails, each a
 // transaction of its own unless they say otherwise.
 func (c *call) legacy() error {
-	if err := c.admit(reading); err != nil {
+	if err := c.admit(reader); err != nil {
 		return err
 	}
 	b, err := c.s.readBody(c)

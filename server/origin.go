@@ -16,13 +16,11 @@ import (
 // from the server itself may call, and only by a name that is surely this
 // machine's: by DNS a page can make any other name mean this machine.
 func (s *Server) crossOrigin(c *call) (done bool) {
-	origin := c.r.Header.Get("Origin")
-	allowed := s.allows(origin, c.r.Host)
-	if s.opts.Keys == nil && (origin != "" && !allowed || byBrowser(c.r) && !s.ownName(c.r.Host)) {
-		c.fail(&failure{status: http.StatusForbidden, code: "FORBIDDEN_ORIGIN",
-			message: "A web page may not call this server, which asks nobody for a token: start it with keys, or with --origin for that page"})
+	if s.opts.Keys == nil && s.refusesPage(c) {
 		return true
 	}
+	origin := c.r.Header.Get("Origin")
+	allowed := s.allows(origin, c.r.Host)
 	if origin == "" || !allowed {
 		return false
 	}
@@ -40,6 +38,26 @@ func (s *Server) crossOrigin(c *call) (done bool) {
 	h.Set("Access-Control-Max-Age", "86400")
 	c.w.WriteHeader(http.StatusNoContent)
 	return true
+}
+
+// refusesPage refuses the request of a page where nobody is asked for a token.
+func (s *Server) refusesPage(c *call) bool {
+	origin := c.r.Header.Get("Origin")
+	if s.allowsHere(origin, c.r.Host) && (!byBrowser(c.r) || s.ownName(c.r.Host)) {
+		return false
+	}
+	c.fail(&failure{status: http.StatusForbidden, code: "FORBIDDEN_ORIGIN",
+		message: "A web page may not call this server, which asks nobody for a token: start it with keys, or with --origin for that page"})
+	return true
+}
+
+// allowsHere is allows where a page needs no token.
+func (s *Server) allowsHere(origin, host string) bool {
+	if s.opts.Keys != nil && len(s.opts.Origins) == 0 { // the operator's address
+		u, err := url.Parse(origin)
+		return origin == "" || err == nil && u.Host == host
+	}
+	return s.allows(origin, host)
 }
 
 // allows says whether a page of that origin may call.

@@ -20,18 +20,19 @@ type call struct {
 	inPath  string // the database that the path names; "" if it does not
 	arg     string // what follows a route that ends with a slash
 
-	caller *caller
-	handle *catalog.Handle // nil until it is acquired, and when a session has it
+	caller  *caller
+	trusted bool            // it came to the operator's address: no token is asked for
+	handle  *catalog.Handle // nil until it is acquired, and when a session has it
 }
 
 // access is what a route asks of its caller.
 type access uint8
 
 const (
-	open    access = iota // nothing: it tells nothing about anybody's data
-	known                 // a good token, at first
-	reading               // a token for the database, which is acquired; what it may write is asked later
-	admin                 // a token that may make and delete databases
+	anyone   access = iota // no token: it tells nothing about anybody's data
+	bearer                 // a good token, whatever for
+	reader                 // one for the database, which is acquired; what may be written is asked later
+	operator               // one that may make and delete databases
 )
 
 // A route says who may call what how.
@@ -44,29 +45,34 @@ type route struct {
 
 // routes are all paths, those that take an argument ending with a slash.
 var routes = map[string]*route{
-	"/v2/pipeline":          {post: (*call).pipelineV2, access: known, dialect: hranaDialect},
-	"/v3/pipeline":          {post: (*call).pipelineV3, access: known, dialect: hranaDialect},
-	"/v3/cursor":            {post: (*call).cursorJSON, access: known, dialect: hranaDialect},
-	"/v3-protobuf/pipeline": {post: (*call).pipelineProtobuf, access: known, dialect: protobufDialect},
-	"/v3-protobuf/cursor":   {post: (*call).cursorProtobuf, access: known, dialect: protobufDialect},
-	"/v1/execute":           {post: (*call).execute, access: reading, dialect: hranaDialect},
-	"/v1/batch":             {post: (*call).batch, access: reading, dialect: hranaDialect},
-	"/v1/query":             {post: (*call).query, access: reading},
-	"/v1/schema":            {get: (*call).schema, access: reading},
-	"/v1/status":            {get: (*call).status, access: reading},
-	"/":                     {get: (*call).root, post: (*call).legacy, dialect: hranaDialect},
-	"/v1":                   {get: text("This is sqld HTTP API v1")},
-	"/v2":                   {get: text("Hello, this is HTTP API v2 (Hrana over HTTP)")},
-	"/v3":                   {get: text("Hello, this is HTTP API v2 (Hrana over HTTP)")},
-	"/v3-protobuf":          {get: text("Hello, this is HTTP API v2 (Hrana over HTTP)")},
-	"/info":                 {get: (*call).info, access: known, dialect: hranaDialect},
-	"/dump":                 {get: (*call).dump, access: reading, dialect: hranaDialect},
-	"/health":               {get: (*call).health},
-	"/healthz":              {get: (*call).health},
-	"/readyz":               {get: (*call).ready},
-	"/version":              {get: (*call).version},
-	"/console":              {get: (*call).console},
-	"/console/":             {get: (*call).console},
+	"/v2/pipeline":          {post: (*call).pipelineV2, access: bearer, dialect: hranaDialect},
+	"/v3/pipeline":          {post: (*call).pipelineV3, access: bearer, dialect: hranaDialect},
+	"/v3/cursor":            {post: (*call).cursorJSON, access: bearer, dialect: hranaDialect},
+	"/v3-protobuf/pipeline": {post: (*call).pipelineProtobuf, access: bearer, dialect: protobufDialect},
+	"/v3-protobuf/cursor":   {post: (*call).cursorProtobuf, access: bearer, dialect: protobufDialect},
+	"/v1/execute":           {post: (*call).execute, access: reader, dialect: hranaDialect},
+	"/v1/batch":             {post: (*call).batch, access: reader, dialect: hranaDialect},
+	"/v1/query":             {post: (*call).query, access: reader},
+	"/v1/schema":            {get: (*call).schema, access: reader},
+	"/v1/status":            {get: (*call).status, access: reader},
+	"/v1/backup":            {get: (*call).backup, access: reader},
+	"/v1/databases":         {get: (*call).listDatabases, post: (*call).createDatabase, access: operator},
+	"/v1/databases/": {get: (*call).showDatabase, access: operator, other: map[string]func(*call) error{
+		http.MethodPatch: (*call).changeDatabase, http.MethodDelete: (*call).deleteDatabase}},
+	"/metrics":     {get: (*call).serveMetrics, access: operator},
+	"/":            {get: (*call).root, post: (*call).legacy, dialect: hranaDialect},
+	"/v1":          {get: text("This is sqld HTTP API v1")},
+	"/v2":          {get: text("Hello, this is HTTP API v2 (Hrana over HTTP)")},
+	"/v3":          {get: text("Hello, this is HTTP API v2 (Hrana over HTTP)")},
+	"/v3-protobuf": {get: text("Hello, this is HTTP API v2 (Hrana over HTTP)")},
+	"/info":        {get: (*call).info, access: bearer, dialect: hranaDialect},
+	"/dump":        {get: (*call).dump, access: reader, dialect: hranaDialect},
+	"/health":      {get: (*call).health},
+	"/healthz":     {get: (*call).health},
+	"/readyz":      {get: (*call).ready},
+	"/version":     {get: (*call).version},
+	"/console":     {get: (*call).console},
+	"/console/":    {get: (*call).console},
 }
 
 // serveHTTP answers a client.
@@ -103,13 +109,27 @@ func (s *Server) answer(c *call) {
 			return
 		}
 	}
-	rt := routes[path]
-	if rt == nil {
-		if i := strings.LastIndexByte(path, '/'); i > 0 {
-			rt, c.arg = routes[path[:i+1]], path[i+1:]
+	s.dispatch(c, routes, path)
+}
+
+// find returns the route of a path, and what follows it.
+func find(table map[string]*route, path string) (rt *route, arg string) {
+	if rt = table[path]; rt != nil {
+		return rt, ""
+	}
+	for i := len(path) - 1; i > 0; i-- {
+		if path[i] == '/' {
+			if rt = table[path[:i+1]]; rt != nil {
+				return rt, path[i+1:]
+			}
 		}
 	}
-	if rt == nil {
+	return nil, ""
+}
+
+func (s *Server) dispatch(c *call, table map[string]*route, path string) {
+	var rt *route
+	if rt, c.arg = find(table, path); rt == nil {
 		c.fail(&failure{status: http.StatusNotFound, code: "NOT_FOUND", message: "There is nothing at " + path})
 		return
 	}
@@ -171,26 +191,33 @@ func (rt *route) refuse(c *call) {
 
 // admit finds out who calls and what they may, and acquires the database.
 func (c *call) admit(need access) error {
-	if need == open {
+	if need == anyone {
 		return nil
 	}
-	var err error
-	if c.caller, err = c.s.callers.of(c.r); err != nil {
-		return err
-	}
-	if err := c.caller.limit(); err != nil {
+	if err := c.identify(); err != nil {
 		return err
 	}
 	switch need {
-	case admin:
+	case operator:
 		return c.caller.mayAdmin()
-	case reading:
+	case reader:
 		if c.s.draining.Load() {
 			return errDraining
 		}
 		return c.acquire()
 	}
 	return nil
+}
+
+// identify finds out who calls, and counts the request.
+func (c *call) identify() (err error) {
+	if c.trusted {
+		return nil
+	}
+	if c.caller, err = c.s.callers.of(c.r); err != nil {
+		return err
+	}
+	return c.caller.limit()
 }
 
 // acquire opens the database that the request is for.

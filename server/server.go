@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -86,6 +87,8 @@ type Server struct {
 	callers   *callers
 	databases databases
 	figures   figures
+	metrics   http.Handler
+	backups   chan struct{} // a place for each backup under way
 	started   time.Time
 	instance  string // random, of this start
 
@@ -105,7 +108,10 @@ func New(cat *catalog.Catalog, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cat: cat, opts: opts.withDefaults(), streams: newStreams(), started: time.Now()}
+	if err := clearBackups(cat.Dir()); err != nil {
+		return nil, fmt.Errorf("remove the rest of a backup: %w", err)
+	}
+	s := &Server{cat: cat, opts: opts.withDefaults(), streams: newStreams(), started: time.Now(), backups: make(chan struct{}, backupsMax)}
 	s.log = s.opts.Logger
 	if s.sealer, err = newSealer(key); err != nil {
 		return nil, err
@@ -115,6 +121,7 @@ func New(cat *catalog.Catalog, opts Options) (*Server, error) {
 	s.instance = hex.EncodeToString(instance[:])
 	s.memory.most = s.opts.Memory
 	s.callers = newCallers(s.opts.Keys, s.opts.Limits)
+	s.metrics = newMetrics(s)
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.tasks.Go(s.sweep)
 	return s, nil
@@ -123,16 +130,22 @@ func New(cat *catalog.Catalog, opts Options) (*Server, error) {
 // sweepEvery is how often is looked for what clients have left behind.
 const sweepEvery = time.Second
 
+// lookEvery is how often the databases' figures are collected, in sweeps: often
+// enough that one that is closed a minute after its last use is not missed.
+const lookEvery = 5
+
 func (s *Server) sweep() {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
-	for {
+	for n := 0; ; {
 		select {
 		case <-s.ctx.Done():
 			return
 		case now := <-tick.C:
 			s.streams.sweep(now)
-			s.databases.sweep(s)
+			if n++; n%lookEvery == 0 {
+				s.databases.look(s)
+			}
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nearlite/nearlite"
+	"github.com/nearlite/nearlite/catalog"
 )
 
 // Status is what GET /v1/status answers: the figures of one moment, for the console
@@ -67,6 +68,14 @@ type DatabaseStatus struct {
 	Checkpoints   uint64 `json:"checkpoints"`
 	CommitLatency Spread `json:"commit_latency"` // from the request to the durable commit
 	ReadLatency   Spread `json:"read_latency"`
+
+	BatchSize          Spread  `json:"batch_size"`  // transactions
+	CommitTime         Spread  `json:"commit_time"` // of a batch, until the disk has it
+	QueueWait          Spread  `json:"queue_wait"`
+	Failed             uint64  `json:"failed"` // statements that ended with an error
+	OldestSnapshot     float64 `json:"oldest_snapshot_seconds"`
+	CheckpointPauseMax float64 `json:"checkpoint_pause_max_seconds"`
+	SnapshotsExpired   uint64  `json:"snapshots_expired"`
 }
 
 // status answers GET /v1/status.
@@ -94,26 +103,25 @@ func (c *call) status() error {
 			WebSockets:   int(s.figures.sockets.Load()),
 		},
 		Requests: s.figures.requests.Load(),
-		Database: s.databases.of(s, c.handle.ID()).status(c.handle.DB()),
+		Database: s.databases.status(s, c.handle),
 	}
 	status.Database.Name, status.Database.ID, status.Database.Bytes = name, info.ID.String(), info.Bytes
 	return c.sendJSON(&status)
 }
 
-// status returns the figures of a database that is open as engine.
-func (d *database) status(engine *nearlite.DB) DatabaseStatus {
-	stats := engine.Stats()
-	s := DatabaseStatus{
-		Position:     engine.Position().String(),
-		Transactions: stats.Transactions, Commits: stats.Commits, Reruns: stats.Reruns, QueueDepth: stats.QueueDepth,
-		RowsRead: d.rows.Load(), Readers: stats.Readers, BusyReaders: stats.BusyReaders,
-		WALBytes: stats.WALBytes, Checkpoints: stats.Checkpoints,
-		CommitLatency: d.commits.spread(), ReadLatency: d.reads.spread(),
+// status returns the figures of a database.
+func (d *databases) status(s *Server, h *catalog.Handle) DatabaseStatus {
+	t, stats := d.one(s, h)
+	counter := func(i int) uint64 { return uint64(t.counters[i]) }
+	return DatabaseStatus{
+		Position:     h.DB().Position().String(),
+		Transactions: counter(countTransactions), Commits: counter(countCommits), Reruns: counter(countReruns), QueueDepth: stats.QueueDepth,
+		Reads: count(t.histograms[spreadReads]), RowsRead: counter(countRows), Failed: counter(countFailed),
+		Readers: stats.Readers, BusyReaders: stats.BusyReaders, OldestSnapshot: stats.OldestSnapshot.Seconds(), SnapshotsExpired: counter(countExpired),
+		WALBytes: stats.WALBytes, Checkpoints: counter(countCheckpoints), CheckpointPauseMax: stats.CheckpointPauseMax.Seconds(),
+		CommitLatency: Spread(t.histograms[spreadWrites]), ReadLatency: Spread(t.histograms[spreadReads]),
+		BatchSize: Spread(t.histograms[spreadBatch]), CommitTime: Spread(t.histograms[spreadCommit]), QueueWait: Spread(t.histograms[spreadQueue]),
 	}
-	for _, n := range s.ReadLatency.Counts {
-		s.Reads += n
-	}
-	return s
 }
 
 // schema answers GET /v1/schema.
