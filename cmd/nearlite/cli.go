@@ -26,7 +26,6 @@ const (
 // CLI is the command line: a field for each verb.
 type CLI struct {
 	Serve   ServeCmd   `cmd:"" help:"Serve the databases of a directory over HTTP."`
-	Serve   ServeCmd   `cmd:"" help:"Serve the databases of a directory over HTTP."`
 	Shell   ShellCmd   `cmd:"" help:"Ask a database: a prompt, or one statement after the other."`
 	Check   CheckCmd   `cmd:"" help:"Is the database whole?"`
 	Backup  BackupCmd  `cmd:"" help:"Copy a database while others write to it."`
