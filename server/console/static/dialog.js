@@ -11,7 +11,8 @@ export function openDialog({ title, about = "", content, actions = null, wide = 
   const back = document.activeElement;
   const dialog = h("dialog", { class: wide ? "wide" : "", "aria-labelledby": "dialog-title", onclose: () => {
     dialog.remove();
-    if (back?.isConnected) back.focus();
+    // The browser has given the focus back, unless it went to something that is gone.
+    if (document.activeElement === document.body && back?.isConnected) back.focus();
     onclose?.();
   } },
   h("header", {},

@@ -20,7 +20,7 @@ export class LiveView {
     this.plots = [
       plot({ title: "Writes", unit: "per second", format: short, series: [{ key: "transactions", name: "transactions" }, { key: "commits", name: "commits" }] }),
       plot({ title: "Mean batch", unit: "transactions per commit", format: short, nice: niceCount, series: [{ key: "batch", name: "batch", format: (n) => n.toFixed(1) }] }),
-      plot({ title: "Commit latency", unit: "from request to disk", format: seconds, nice: niceDecimal, series: [{ key: "commitP50", name: "p50" }, { key: "commitP99", name: "p99" }] }),
+      plot({ title: "Commit latency", unit: "from request to disk", format: seconds, nice: (s) => niceDecimal(Math.max(s, 1e-3)), series: [{ key: "commitP50", name: "p50" }, { key: "commitP99", name: "p99" }] }),
       plot({ title: "Reads", unit: "statements per second", format: short, series: [{ key: "reads", name: "reads" }] }),
       plot({ title: "Write-ahead log", unit: "size", format: bytes, nice: niceBytes, series: [{ key: "wal", name: "WAL" }] }),
       plot({ title: "Streams", unit: "open now", format: count, nice: niceCount, series: [{ key: "streams", name: "open" }, { key: "inTransaction", name: "in a transaction" }] }),

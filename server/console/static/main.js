@@ -63,7 +63,7 @@ class App {
 
   /** openQuery puts a statement into the editor and shows it. */
   openQuery(sql) {
-    location.hash = this.address("query");
+    this.#open("query");
     this.#views.query.open(sql);
   }
 
@@ -131,7 +131,10 @@ class App {
 
   #open(view) {
     const { rest } = view === "data" && this.#views.data.table ? { rest: [this.#views.data.table.name] } : { rest: [] };
-    location.hash = this.address(view, ...rest);
+    // Not by way of location.hash, whose event comes later: the view is shown at once,
+    // so that it can take the focus.
+    history.pushState(null, "", this.address(view, ...rest));
+    this.#route();
   }
 
   // #route shows what the address names.
@@ -220,7 +223,7 @@ class App {
       event.preventDefault();
       const [view] = VIEWS[digit - 1];
       this.#open(view);
-      requestAnimationFrame(() => requestAnimationFrame(() => (view === "live" ? this.tabs.live : this.#views[view]).focus()));
+      (view === "live" ? this.tabs.live : this.#views[view]).focus();
     } else if (control(event) && event.key.toLowerCase() === "k") {
       event.preventDefault();
       showDatabases(this);

@@ -19,7 +19,7 @@ export class Plot {
   #height = HEIGHT;
   #drawn = null;
 
-  constructor({ title, unit, series, format, cursor, nice = niceDecimal }) {
+  constructor({ title, unit, series, format, cursor, nice = (n) => niceDecimal(Math.max(n, 1)) }) {
     Object.assign(this, { title, unit, series, format, cursor, nice });
     this.canvas = svg("svg", { class: "canvas", role: "img", tabindex: "0", "aria-label": title });
     const frame = h("div", { class: "frame" }, this.canvas);
