@@ -27,7 +27,7 @@ func (c *call) backup() error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	dir, err := os.MkdirTemp(c.s.cat.Dir(), backupPrefix)
+	dir, err := os.MkdirTemp(c.s.cat.Dir(), scratchPrefix)
 	if err != nil {
 		return fmt.Errorf("make room for the backup: %w", err)
 	}
@@ -58,12 +58,12 @@ func (c *call) backup() error {
 	return nil
 }
 
-// backupPrefix is how the directories of backups under way are called.
-const backupPrefix = "backup-"
+// scratchPrefix is how the directories of backups and imports under way are called.
+const scratchPrefix = "scratch-"
 
-// clearBackups removes what a crash has left of them.
-func clearBackups(dir string) error {
-	left, err := filepath.Glob(filepath.Join(dir, backupPrefix+"*"))
+// clearScratch removes what a crash has left of them.
+func clearScratch(dir string) error {
+	left, err := filepath.Glob(filepath.Join(dir, scratchPrefix+"*"))
 	if err != nil {
 		return err
 	}

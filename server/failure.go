@@ -64,7 +64,7 @@ func asFailure(err error) *failure {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &failure{status: http.StatusServiceUnavailable, code: "CANCELLED", message: "The request was given up"}
 	}
-	return &failure{status: http.StatusInternalServerError, code: "INTERNAL", message: err.Error()}
+	return &failure{status: http.StatusInternalServerError, code: "INTERNAL_ERROR", message: err.Error()}
 }
 
 // A dialect is how an endpoint tells of failures.
@@ -83,7 +83,7 @@ const (
 // fail answers a request with an error.
 func (c *call) fail(err error) {
 	f := asFailure(err)
-	if f.status >= http.StatusInternalServerError && f.code == "INTERNAL" {
+	if f.status >= http.StatusInternalServerError && f.code == "INTERNAL_ERROR" {
 		c.s.log.Error("a request failed", "path", c.r.URL.Path, "err", err)
 	}
 	if f.retry > 0 {

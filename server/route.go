@@ -58,7 +58,7 @@ var routes = map[string]*route{
 	"/v1/backup":            {get: (*call).backup, access: reader},
 	"/v1/databases":         {get: (*call).listDatabases, post: (*call).createDatabase, access: operator},
 	"/v1/databases/": {get: (*call).showDatabase, access: operator, other: map[string]func(*call) error{
-		http.MethodPatch: (*call).changeDatabase, http.MethodDelete: (*call).deleteDatabase}},
+		http.MethodPatch: (*call).changeDatabase, http.MethodDelete: (*call).deleteDatabase, http.MethodPut: (*call).importDatabase}},
 	"/metrics":     {get: (*call).serveMetrics, access: operator},
 	"/":            {get: (*call).root, post: (*call).legacy, dialect: hranaDialect},
 	"/v1":          {get: text("This is sqld HTTP API v1")},

@@ -108,8 +108,8 @@ func New(cat *catalog.Catalog, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := clearBackups(cat.Dir()); err != nil {
-		return nil, fmt.Errorf("remove the rest of a backup: %w", err)
+	if err := clearScratch(cat.Dir()); err != nil {
+		return nil, fmt.Errorf("remove what a backup or an import has left: %w", err)
 	}
 	s := &Server{cat: cat, opts: opts.withDefaults(), streams: newStreams(), started: time.Now(), backups: make(chan struct{}, backupsMax)}
 	s.log = s.opts.Logger
