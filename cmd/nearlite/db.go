@@ -60,7 +60,7 @@ func (w *where) with(ctx context.Context, env *Env, makes bool, f func(databases
 
 func (w *where) open(ctx context.Context, env *Env, makes bool) (databases, error) {
 	if strings.HasPrefix(w.Where, "http://") || strings.HasPrefix(w.Where, "https://") {
-		return newRemote(w.Where, w.Token)
+		return newRemote(w.Where, w.Token, env)
 	}
 	if _, err := os.Stat(filepath.Join(w.Where, "catalog.db")); !makes && errors.Is(err, fs.ErrNotExist) {
 		return nil, advise(fmt.Errorf("%s has no databases: there is no catalog.db in it", w.Where),

@@ -21,9 +21,10 @@ import (
 type remote struct {
 	base  *url.URL
 	token string
+	env   *Env
 }
 
-func newRemote(where, token string) (databases, error) {
+func newRemote(where, token string, env *Env) (databases, error) {
 	base, err := url.Parse(where)
 	if err != nil {
 		return nil, err
@@ -31,7 +32,7 @@ func newRemote(where, token string) (databases, error) {
 	if base.Host == "" {
 		return nil, fmt.Errorf("%s names no host", where)
 	}
-	return &remote{base: base, token: token}, nil
+	return &remote{base: base, token: token, env: env}, nil
 }
 
 // Close does nothing: nothing is kept between two calls.
@@ -88,7 +89,11 @@ func (r *remote) Rename(ctx context.Context, from, to string) error {
 
 // Configure changes the configuration of a database.
 func (r *remote) Configure(ctx context.Context, name string, cfg catalog.Config) error {
-	return r.do(ctx, http.MethodPatch, name, nil, map[string]any{"config": cfg}, nil)
+	return r.do(ctx, http.MethodPatch, name, nil, map[string]any{"config": map[string]any{
+		// All of them: what is left out stays as it is.
+		"max_bytes": cfg.MaxBytes, "writer_share": cfg.WriterShare, "max_readers": cfg.MaxReaders, "cache_bytes": cfg.CacheBytes,
+		"block_reads": cfg.BlockReads, "block_writes": cfg.BlockWrites, "block_reason": cfg.BlockReason,
+	}}, nil)
 }
 
 // Delete deletes a database.
@@ -98,16 +103,21 @@ func (r *remote) Delete(ctx context.Context, name string) error {
 
 // Import sends a file. A SQLite database may be in use, so a copy is sent.
 func (r *remote) Import(ctx context.Context, name, path string, opts *catalog.ImportOptions) (i catalog.Info, err error) {
-	f := os.Stdin
+	content, total := r.env.Stdin, int64(-1)
 	if path != "-" {
 		if path, err = copyOf(ctx, path, opts.Progress); err != nil {
 			return i, err
 		}
 		defer os.RemoveAll(filepath.Dir(path))
-		if f, err = os.Open(path); err != nil {
+		f, err := os.Open(path)
+		if err != nil {
 			return i, err
 		}
 		defer f.Close()
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			total = info.Size()
+		}
+		content = f
 	}
 	query := url.Values{"replace": {fmt.Sprint(opts.Replace)}}
 	if opts.Config != nil {
@@ -117,11 +127,7 @@ func (r *remote) Import(ctx context.Context, name, path string, opts *catalog.Im
 		}
 		query.Set("config", string(text))
 	}
-	total := int64(-1)
-	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-		total = info.Size()
-	}
-	err = r.send(ctx, http.MethodPut, name, query, &watchedReader{r: f, total: total, progress: opts.Progress}, total, &i)
+	err = r.send(ctx, http.MethodPut, name, query, &watchedReader{r: content, total: total, progress: opts.Progress}, total, &i)
 	return i, err
 }
 
@@ -248,7 +254,9 @@ func (e *remoteError) Is(target error) bool {
 
 func readFailure(resp *http.Response) error {
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	var body struct{ Error struct{ Code, Message string } }
+	var body struct {
+		Error struct{ Code, Message string }
+	}
 	if json.Unmarshal(text, &body) != nil || body.Error.Message == "" {
 		body.Error.Message = strings.TrimSpace(resp.Status + " " + string(text[:min(len(text), 200)]))
 	}
