@@ -57,7 +57,7 @@ func (c *call) info() error {
 // root is where WebSockets begin. What else asks for / is a person: to the console.
 func (c *call) root() error {
 	if strings.EqualFold(c.r.Header.Get("Upgrade"), "websocket") {
-		return &failure{status: http.StatusNotImplemented, code: "NOT_IMPLEMENTED", message: "WebSockets are not served here"}
+		return c.socket()
 	}
 	http.Redirect(c.w, c.r, "/console/", http.StatusFound)
 	return nil

@@ -67,12 +67,21 @@ func (cs *callers) of(r *http.Request) (*caller, error) {
 
 // bearer returns who has a token.
 func (cs *callers) bearer(text string) (*caller, error) {
+	c, err := cs.verified(text)
+	if err != nil {
+		return nil, unauthorized(err)
+	}
+	return c, nil
+}
+
+// verified is bearer with the error of the token.
+func (cs *callers) verified(text string) (*caller, error) {
 	if cs.keys == nil {
 		return cs.everyone, nil
 	}
 	claims, err := cs.keys.Verify(text)
 	if err != nil {
-		return nil, unauthorized(err)
+		return nil, err
 	}
 	sum := sha256.Sum256([]byte(text))
 	return cs.remember(tokenID(sum[:16]), claims), nil

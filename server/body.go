@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -41,7 +42,7 @@ func (s *Server) readBody(c *call) (_ *body, err error) {
 		}
 	}()
 	if r.ContentLength >= 0 {
-		if err := b.grow(c, int(r.ContentLength)); err != nil {
+		if err := b.grow(r.Context(), int(r.ContentLength)); err != nil {
 			return nil, err
 		}
 		*b.buf = (*b.buf)[:r.ContentLength]
@@ -52,7 +53,7 @@ func (s *Server) readBody(c *call) (_ *body, err error) {
 	}
 	for {
 		if len(*b.buf) == cap(*b.buf) {
-			if err := b.grow(c, 2*cap(*b.buf)); err != nil {
+			if err := b.grow(r.Context(), 2*cap(*b.buf)); err != nil {
 				return nil, err
 			}
 		}
@@ -71,9 +72,9 @@ func (s *Server) readBody(c *call) (_ *body, err error) {
 }
 
 // grow makes room for size bytes in all.
-func (b *body) grow(c *call, size int) error {
+func (b *body) grow(ctx context.Context, size int) error {
 	if need := min(decodedFactor*int64(size), b.memory.most) - b.taken; size > small && need > 0 {
-		if err := b.memory.take(c.r.Context(), need); err != nil {
+		if err := b.memory.take(ctx, need); err != nil {
 			return err
 		}
 		b.taken += need

@@ -83,6 +83,7 @@ type Server struct {
 
 	sealer    *sealer
 	streams   *streams
+	sockets   sockets
 	memory    memory
 	callers   *callers
 	databases databases
@@ -143,6 +144,7 @@ func (s *Server) sweep() {
 			return
 		case now := <-tick.C:
 			s.streams.sweep(now)
+			s.sockets.ping(now)
 			if n++; n%lookEvery == 0 {
 				s.databases.look(s)
 			}
@@ -195,6 +197,7 @@ func (s *Server) Serve(l net.Listener, admin bool) error {
 func (s *Server) Drain(ctx context.Context) error {
 	s.draining.Store(true)
 	s.awaitTransactions(ctx)
+	s.sockets.drain(ctx)
 	s.mu.Lock()
 	https := s.https
 	s.mu.Unlock()
@@ -223,7 +226,7 @@ func (s *Server) awaitTransactions(ctx context.Context) {
 // inTransaction returns how many transactions clients have open.
 func (s *Server) inTransaction() int {
 	_, busy := s.streams.counts()
-	return busy + int(s.figures.working.Load())
+	return busy + int(s.figures.working.Load()+s.figures.wsBusy.Load())
 }
 
 // Close ends everything at once: connections, and transactions, which are rolled
@@ -238,6 +241,7 @@ func (s *Server) Close() error {
 	for _, h := range https {
 		errs = append(errs, h.Close())
 	}
+	s.sockets.close()
 	s.tasks.Wait()
 	s.streams.close()
 	return errors.Join(errs...)

@@ -11,21 +11,24 @@ import (
 )
 
 // streamOptions returns what a stream of this caller may do on a database.
-func (c *call) streamOptions(h *catalog.Handle) stream.Options {
+func (s *Server) streamOptions(caller *caller, h *catalog.Handle) stream.Options {
 	cfg := h.Config()
-	db := c.s.databases.of(c.s, h.ID())
+	db := s.databases.of(s, h.ID())
 	return stream.Options{
-		ReadOnly:         !c.caller.mayWrite(h.Name()),
+		ReadOnly:         !caller.mayWrite(h.Name()),
 		BlockReads:       cfg.BlockReads,
 		BlockWrites:      cfg.BlockWrites,
 		BlockReason:      cfg.BlockReason,
-		MaxRows:          c.caller.limits.Rows,
-		MaxBytes:         int(c.caller.limits.Bytes),
-		StatementTimeout: c.caller.limits.Time,
+		MaxRows:          caller.limits.Rows,
+		MaxBytes:         int(caller.limits.Bytes),
+		StatementTimeout: caller.limits.Time,
 		OnStatement:      db.onStatement,
 		Classes:          db.classes,
 	}
 }
+
+// streamOptions returns what a stream of the call's caller may do.
+func (c *call) streamOptions(h *catalog.Handle) stream.Options { return c.s.streamOptions(c.caller, h) }
 
 // unblocked refuses to read a database that an operator has blocked.
 func (c *call) unblocked() error {

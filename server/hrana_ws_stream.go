@@ -1,0 +1,322 @@
+package server
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/nearlite/nearlite/catalog"
+	"github.com/nearlite/nearlite/hrana"
+	"github.com/nearlite/nearlite/server/stream"
+)
+
+// A wsStream is a stream of a socket. Its requests are done one after the other, by
+// a goroutine that ends when there are none.
+//
+// It has the database for as long as it needs it: while it works or has a
+// transaction, and for idlePatience after that, so that last_insert_rowid() and
+// changes() are what they are on one connection. Its client does not notice.
+type wsStream struct {
+	k      *socket
+	id     int32
+	caller *caller     // whose limit of streams it counts for
+	cursor *wsCursor   // of the goroutine that reads; nil when none is open
+	busy   atomic.Bool // in a transaction
+
+	mu      sync.Mutex // protects the following
+	queue   []*work
+	running bool
+	used    time.Time   // when it last had something to do
+	timer   *time.Timer // to give the database back; nil without one
+
+	// Of the goroutine that works, or, while none does, under mu:
+	failed bool       // to open
+	seen   catalog.ID // the database: its name may change
+	known  bool       // seen is set
+	handle *catalog.Handle
+	stream *stream.Stream
+	as     *caller      // for whom stream was made
+	lost   *hrana.Error // what the next request is told: the transaction has ended
+	doomed int          // how many requests were sent for a transaction that has ended
+}
+
+// openStream begins a stream. Whether there is a database for it is found out in
+// its own time.
+func (k *socket) openStream(w *work) error {
+	id := w.req.StreamID
+	if k.streams[id] != nil {
+		w.done()
+		return violation("Stream %d already exists", id)
+	}
+	st := &wsStream{k: k, id: id, caller: w.auth.caller}
+	if len(k.streams) >= streamsMax {
+		w.done()
+		return violation("More than %d streams on one WebSocket", streamsMax)
+	}
+	if k.streams == nil {
+		k.streams = map[int32]*wsStream{}
+	}
+	k.streams[id] = st
+	st.caller.streams.Add(1)
+	k.s.figures.wsStreams.Add(1)
+	st.add(w)
+	return nil
+}
+
+// onStream hands a request to its stream.
+func (k *socket) onStream(w *work) error {
+	st := k.streams[w.req.StreamID]
+	if st == nil {
+		w.done()
+		return violation("Stream %d not found", w.req.StreamID)
+	}
+	switch w.req.Kind {
+	case hrana.CloseStream:
+		if c := st.cursor; c != nil {
+			k.forgetCursor(c)
+			c.ask(nil)
+		}
+		delete(k.streams, st.id)
+	case hrana.OpenCursor:
+		if err := k.openCursor(w, st); err != nil {
+			w.done()
+			return err
+		}
+	}
+	st.add(w)
+	return nil
+}
+
+// add begins a request when those before it are done.
+func (st *wsStream) add(w *work) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.queue = append(st.queue, w)
+	if !st.running {
+		st.running = true
+		st.k.lanes.Go(st.work)
+	}
+}
+
+// work does requests until there are none.
+func (st *wsStream) work() {
+	for w := st.take(); w != nil; w = st.take() {
+		st.do(w)
+	}
+}
+
+// take returns the next request; nil, and the goroutine is over.
+func (st *wsStream) take() *work {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if len(st.queue) == 0 {
+		st.queue, st.running, st.used = nil, false, time.Now()
+		return nil
+	}
+	w := st.queue[0]
+	st.queue[0] = nil
+	st.queue = st.queue[1:]
+	return w
+}
+
+// do does one request and answers it.
+func (st *wsStream) do(w *work) {
+	switch {
+	case w.req.Kind == hrana.CloseStream:
+		st.end()
+		_ = w.answer(&hrana.Response{Kind: hrana.CloseStream}, nil)
+		return
+	case st.k.ctx.Err() != nil:
+		w.done()
+		return
+	case w.req.Kind == hrana.OpenStream:
+		herr := st.open(w)
+		st.failed = herr != nil
+		_ = w.answer(&hrana.Response{Kind: hrana.OpenStream}, herr)
+		return
+	}
+	herr := st.admit(w)
+	if w.cursor != nil {
+		st.runCursor(w, herr)
+		return
+	}
+	var res *hrana.Response
+	if herr == nil {
+		res, herr = st.stream.Do(st.k.ctx, w.req)
+		st.after(herr)
+	}
+	st.reply(w, res, herr)
+}
+
+// open makes sure that the database is there and the caller may read it.
+func (st *wsStream) open(w *work) *hrana.Error {
+	if n := st.caller.streams.Load(); n > int64(st.caller.limits.Streams) {
+		return &hrana.Error{Code: "TOO_MANY_STREAMS", Message: fmt.Sprintf("More than %d streams are open with this token: close some, or have a token with a higher limit", st.caller.limits.Streams)}
+	}
+	return st.acquire(w.auth.caller)
+}
+
+// admit returns why a request is not done; the stream has its database otherwise.
+func (st *wsStream) admit(w *work) *hrana.Error {
+	switch {
+	case st.failed:
+		return &hrana.Error{Code: "STREAM_NOT_OPEN", Message: fmt.Sprintf("Stream %d has failed to open", st.id)}
+	case st.doomed > 0:
+		st.doomed--
+		return errTransactionOver
+	case st.lost != nil:
+		herr := st.lost
+		st.lost = nil
+		return herr
+	case st.k.s.draining.Load() && !st.busy.Load():
+		return asError(errDraining)
+	}
+	if herr := w.limited(); herr != nil {
+		return herr
+	}
+	return st.acquire(w.auth.caller)
+}
+
+// errTransactionOver is what is said to requests that were meant for a transaction
+// which had ended before they came: done alone, they would be committed.
+var errTransactionOver = &hrana.Error{Code: "TRANSACTION_TIMEOUT", Message: "Transaction timed out"}
+
+// acquire gets the database, unless the stream has it, and a stream on it for
+// this caller.
+func (st *wsStream) acquire(caller *caller) *hrana.Error {
+	if st.handle != nil && (st.handle.Err() != nil || st.as != caller && st.stream.Idle()) {
+		st.letGo()
+	}
+	if st.handle != nil && st.as == caller {
+		return nil
+	}
+	if st.handle == nil {
+		h, err := st.find()
+		if err != nil {
+			return asError(err)
+		}
+		st.handle, st.seen, st.known = h, h.ID(), true
+	}
+	if err := caller.mayRead(st.handle.Name()); err != nil {
+		if st.stream == nil {
+			st.letGo()
+		}
+		return asError(err)
+	}
+	if st.stream == nil {
+		st.stream, st.as = stream.New(st.handle.DB(), st.k.s.streamOptions(caller, st.handle)), caller
+		st.keep()
+	}
+	return nil
+}
+
+// find returns the database by its id, or, the first time, by its name.
+func (st *wsStream) find() (*catalog.Handle, error) {
+	if st.known {
+		return st.k.s.cat.AcquireID(st.k.ctx, st.seen)
+	}
+	return st.k.s.cat.Acquire(st.k.ctx, st.k.name)
+}
+
+// after notes what a request has left.
+func (st *wsStream) after(herr *hrana.Error) {
+	busy := !st.stream.Idle()
+	if st.busy.CompareAndSwap(!busy, busy) {
+		if busy {
+			st.k.s.figures.wsBusy.Add(1)
+		} else {
+			st.k.s.figures.wsBusy.Add(-1)
+		}
+	}
+	if herr != nil && herr.Code == errTransactionOver.Code {
+		st.mu.Lock()
+		st.doomed = len(st.queue)
+		st.mu.Unlock()
+	}
+}
+
+// reply answers with a result, whose memory is counted until it is sent.
+func (st *wsStream) reply(w *work, res *hrana.Response, herr *hrana.Error) {
+	if herr != nil && herr.Code == stream.CodeProtocol {
+		w.done()
+		st.k.lanes.Go(func() { st.k.close(&closing{websocket.StatusPolicyViolation, herr.Message}) })
+		return
+	}
+	if herr == nil {
+		if n := sizeOf(res); n >= small {
+			if err := st.k.s.memory.take(st.k.ctx, n); err != nil {
+				_ = w.answer(nil, asError(err))
+				return
+			}
+			defer st.k.s.memory.give(n)
+		}
+	}
+	_ = w.answer(res, herr)
+}
+
+// keep has the database given back when it is not used for a while.
+func (st *wsStream) keep() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.timer == nil {
+		st.timer = time.AfterFunc(idlePatience, st.rest)
+	}
+}
+
+// rest gives the database back if the stream is idle and has been for a while. A
+// transaction that has ended by itself is told to the next request.
+func (st *wsStream) rest() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.timer == nil {
+		return
+	}
+	idle := time.Since(st.used)
+	switch {
+	case st.running:
+		st.timer.Reset(idlePatience)
+	case idle < idlePatience:
+		st.timer.Reset(idlePatience - idle)
+	case st.stream.Idle():
+		st.letGo()
+		st.timer = nil
+	case st.stream.Err() != nil && idle >= transactionPatience:
+		st.lost = errTransactionOver
+		st.letGo()
+		st.timer = nil
+	default:
+		st.timer.Reset(idlePatience)
+	}
+}
+
+// letGo rolls back what is open and gives the database back.
+func (st *wsStream) letGo() {
+	if st.stream != nil {
+		st.stream.Close()
+		st.stream = nil
+	}
+	if st.handle != nil {
+		st.handle.Release()
+		st.handle = nil
+	}
+	if st.busy.CompareAndSwap(true, false) {
+		st.k.s.figures.wsBusy.Add(-1)
+	}
+}
+
+// end is the end of the stream. The goroutine that works calls it, or one that knows
+// that none does.
+func (st *wsStream) end() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.timer != nil {
+		st.timer.Stop()
+		st.timer = nil
+	}
+	st.letGo()
+	st.caller.streams.Add(-1)
+	st.k.s.figures.wsStreams.Add(-1)
+}
