@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nearlite/nearlite/sqlite"
@@ -52,6 +53,7 @@ type Tx struct {
 	db *DB
 	w  *writer
 
+	claim   atomic.Uint32 // who has decided what becomes of it while it waits: see request.take
 	granted chan struct{} // closed when live, or when it will never be
 	decided chan struct{} // closed when ended by its client
 	done    chan struct{} // closed when the outcome is final
@@ -230,16 +232,14 @@ func (tx *Tx) acquire(ctx context.Context) error {
 		tx.finish(ErrNested)
 		return ErrNested
 	}
-	b, i, err := tx.w.q.enter(request{ctx: ctx, inter: tx})
-	if err != nil {
+	if _, _, err := tx.w.q.enter(request{ctx: ctx, inter: tx}); err != nil {
 		tx.finish(err)
 		return err
 	}
-	defer tx.w.q.leave(b)
 	select {
 	case <-tx.granted:
 	case <-ctx.Done():
-		if b.reqs[i].cancel() {
+		if tx.claim.CompareAndSwap(waiting, cancelled) {
 			tx.finish(context.Cause(ctx))
 			return context.Cause(ctx)
 		}
@@ -473,7 +473,7 @@ func (w *writer) press(r *request) time.Duration {
 	}
 	o := &w.db.opts
 	lease := o.LeaseIdle
-	if w.q.contended.Load() > 0 || w.hasFollowers(r) || w.db.closing.Load() {
+	if w.q.contended.Load() > 0 || w.db.closing.Load() {
 		lease = o.LeaseContended
 	}
 	switch idle := now - tx.active; {
@@ -511,13 +511,6 @@ func (w *writer) hasCompany() bool {
 		}
 	}
 	return false
-}
-
-// hasFollowers reports whether requests behind this one were taken from the queue
-// together with it.
-func (w *writer) hasFollowers(r *request) bool {
-	last := w.blocks[len(w.blocks)-1]
-	return r != &last.reqs[last.n-1]
 }
 
 // setAside commits a live transaction's neighbours without it, and brings it

@@ -32,6 +32,9 @@ const (
 
 // take claims the request for the writer; false: its caller has gone.
 func (r *request) take() bool {
+	if r.inter != nil {
+		return r.inter.claim.CompareAndSwap(waiting, taken)
+	}
 	return r.ctx.Done() == nil || atomic.LoadUint32(&r.state) == taken || atomic.CompareAndSwapUint32(&r.state, waiting, taken)
 }
 
@@ -140,11 +143,16 @@ func (b *block) wait(i int) error {
 // a caller who finds the database idle does the work itself, since handing a
 // single transaction to another goroutine and waiting for it would double its
 // price.
+//
+// Interactive transactions wait in a line of their own, since each may keep the
+// writer until a lease ends: one is taken at a time, behind all other requests that
+// wait, so those never have to sit out more than one lease.
 type queue struct {
 	mu     sync.Mutex // protects the following
 	blocks []*block
+	guests []guest  // interactive transactions
 	free   []*block // to be used again
-	depth  int      // requests in blocks
+	depth  int      // requests in blocks and guests
 	max    int
 	busy   bool // somebody is the writer
 	inline bool // the last batch was a single transaction: callers may be the writer
@@ -156,7 +164,7 @@ type queue struct {
 }
 
 // enter either makes the caller the writer (block nil, err nil) or puts the
-// request at the end of the queue.
+// request at the end of its line; an interactive transaction gets no block.
 func (q *queue) enter(r request) (b *block, i int, err error) {
 	q.mu.Lock()
 	if q.closed {
@@ -173,17 +181,11 @@ func (q *queue) enter(r request) (b *block, i int, err error) {
 		q.mu.Unlock()
 		return nil, 0, &QueueFullError{Depth: depth}
 	}
-	if n := len(q.blocks); n > 0 && q.blocks[n-1].n < blockLen {
-		b = q.blocks[n-1]
+	if r.inter != nil {
+		q.guests = append(q.guests, guest{r.ctx, r.inter, time.Now()})
 	} else {
-		b = q.newBlock()
-		b.since = time.Now()
-		q.blocks = append(q.blocks, b)
+		b, i = q.place(r, time.Time{})
 	}
-	i = b.n
-	slot := &b.reqs[i]
-	slot.ctx, slot.fn, slot.batch, slot.inter, slot.excl = r.ctx, r.fn, r.batch, r.inter, r.excl
-	b.n++
 	q.depth++
 	q.contended.Store(int32(q.depth))
 	start := !q.busy
@@ -195,7 +197,34 @@ func (q *queue) enter(r request) (b *block, i int, err error) {
 	return b, i, nil
 }
 
-// take returns everything that waits, in order. When
+// A guest is an interactive transaction that waits.
+type guest struct {
+	ctx   context.Context
+	inter *Tx
+	since time.Time
+}
+
+// place puts a request that waits since then, or now, into the last block. q.mu
+// is held.
+func (q *queue) place(r request, since time.Time) (b *block, i int) {
+	if n := len(q.blocks); n > 0 && q.blocks[n-1].n < blockLen {
+		b = q.blocks[n-1]
+	} else {
+		if since.IsZero() {
+			since = time.Now()
+		}
+		b = q.newBlock()
+		b.since = since
+		q.blocks = append(q.blocks, b)
+	}
+	i = b.n
+	slot := &b.reqs[i]
+	slot.ctx, slot.fn, slot.batch, slot.inter, slot.excl = r.ctx, r.fn, r.batch, r.inter, r.excl
+	b.n++
+	return b, i
+}
+
+// take returns what waits, in order: of the interactive transactions one. When
 // there is nothing the taker is no longer the writer.
 func (q *queue) take(last int) []*block {
 	q.mu.Lock()
@@ -219,13 +248,22 @@ func (q *queue) takeMore(into []*block) []*block {
 	return q.empty(into)
 }
 
-// empty moves all blocks out. q.mu is held.
+// empty moves all blocks out, and one guest. q.mu is held.
 func (q *queue) empty(into []*block) []*block {
+	if len(q.guests) > 0 {
+		g := &q.guests[0]
+		b, _ := q.place(request{ctx: g.ctx, inter: g.inter}, g.since)
+		b.left.Add(1) // a guest waits for its transaction, not on the block
+		*g = guest{}
+		if q.guests = q.guests[1:]; len(q.guests) == 0 {
+			q.guests = nil
+		}
+	}
 	into = append(into, q.blocks...)
 	clear(q.blocks)
 	q.blocks = q.blocks[:0]
-	q.depth = 0
-	q.contended.Store(0)
+	q.depth = len(q.guests)
+	q.contended.Store(int32(q.depth))
 	return into
 }
 

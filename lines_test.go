@@ -1,0 +1,47 @@
+package nearlite
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Clients that begin a writing transaction and vanish keep the writer for one lease
+// each. Others' writes wait for one of them, not for all.
+func TestVanishedTransactions(t *testing.T) {
+	t.Parallel()
+	const clients, lease = 40, 100 * time.Millisecond
+	db := openTest(t, &Options{LeaseContended: lease})
+	var all sync.WaitGroup
+	for range clients {
+		all.Go(func() {
+			tx, err := db.Begin(bg, nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if _, err := tx.Exec(bg, "UPDATE account SET balance = 0 WHERE id = 2"); err != nil && !errors.Is(err, ErrClosed) {
+				t.Error(err)
+			}
+		})
+	}
+	for db.Stats().QueueDepth < clients-1 {
+		time.Sleep(time.Millisecond)
+	}
+	const writes = 5
+	from := time.Now()
+	for range writes {
+		exec(t, db, "UPDATE account SET balance = balance + 1 WHERE id = 1")
+	}
+	// Each may find a transaction that has just begun: a lease, and as much again
+	// for a busy machine.
+	if took := time.Since(from); took > 2*writes*lease {
+		t.Errorf("%d writes took %v beside transactions that keep the writer for %v each", writes, took, lease)
+	}
+	if n := db.Stats().QueueDepth; n < clients/2 {
+		t.Fatalf("only %d transactions were waiting still", n)
+	}
+	go db.Close() // it waits for them
+	all.Wait()
+}
