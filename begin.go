@@ -13,7 +13,9 @@ import (
 
 // TxOptions of an interactive transaction; nil is the zero value.
 type TxOptions struct {
-	// ReadOnly holds one snapshot and never the writer.
+	// ReadOnly holds one snapshot and never the writer. When all readers are in use
+	// and others wait for one, the transaction that has been idle for longest, and
+	// longer than LeaseContended, is ended with [ErrLeaseExpired].
 	ReadOnly bool
 	// Deferred lets the transaction read from a snapshot, without waiting for
 	// anybody, until its first statement that writes. Then it waits for the writer,
@@ -122,6 +124,7 @@ func (db *DB) Begin(ctx context.Context, opts *TxOptions) (*Tx, error) {
 		}
 		tx.reader, tx.state = r.handle(context.Background()), txLive
 		tx.reader.SetLastInsertRowID(opts.LastInsertRowID)
+		tx.active = db.clock.now()
 		r.held.Store(tx)
 		return tx, nil
 	}
@@ -639,6 +642,7 @@ func (tx *Tx) stream(ctx context.Context, sql string, args []any) (*Rows, error)
 	if tx.unwatch(); tx.interrupted {
 		return nil, errInterrupted
 	}
+	tx.active = tx.db.clock.now()
 	tx.reader.r.ctx = ctx
 	s, err := tx.reader.prepare(sql)
 	if err != nil {
@@ -695,11 +699,21 @@ func (tx *Tx) releaseReader() {
 	tx.reader.end()
 }
 
-// abandon ends a read-only transaction because the database closes.
-func (tx *Tx) abandon() {
+// idle returns how long a transaction that reads has not been used; 0 while a
+// statement of it runs.
+func (tx *Tx) idle(now time.Duration) time.Duration {
+	if !tx.mu.TryLock() {
+		return 0
+	}
+	defer tx.mu.Unlock()
+	return now - tx.active
+}
+
+// abandon ends a transaction that reads for a reason of the database's.
+func (tx *Tx) abandon(why error) {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
 	if tx.state != txEnded && tx.reader != nil { // it may have gone to the writer meanwhile
-		tx.endReading(ErrClosed)
+		tx.endReading(why)
 	}
 }

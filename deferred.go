@@ -41,6 +41,7 @@ func (tx *Tx) readFirst(ctx context.Context, visit func(Row) error, sql string, 
 	d := newDigest(visit, 0)
 	res, err := tx.reader.Run(d.take, sql, args...)
 	tx.unwatch()
+	tx.active = tx.db.clock.now()
 	switch {
 	case errors.Is(err, ErrReadOnly):
 		return Result{}, errWrites
@@ -72,7 +73,7 @@ func (tx *Tx) startReading(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tx.reader, tx.state = r.handle(ctx), txLive
+	tx.reader, tx.state, tx.active = r.handle(ctx), txLive, tx.db.clock.now()
 	tx.reader.SetLastInsertRowID(tx.rowID)
 	r.held.Store(tx)
 	return nil

@@ -45,3 +45,36 @@ func TestVanishedTransactions(t *testing.T) {
 	go db.Close() // it waits for them
 	all.Wait()
 }
+
+// Transactions that hold a snapshot each and are not used give way to reads when
+// there are no more readers to be had.
+func TestVanishedReaders(t *testing.T) {
+	t.Parallel()
+	const readers = 4
+	db := openTest(t, &Options{MaxReaders: readers, LeaseContended: 50 * time.Millisecond})
+	var vanished []*Tx
+	for i := range readers {
+		tx, err := db.Begin(bg, &TxOptions{ReadOnly: i%2 == 0, Deferred: i%2 == 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.Exec(bg, "SELECT * FROM account"); err != nil {
+			t.Fatal(err)
+		}
+		vanished = append(vanished, tx)
+	}
+	within(t, "a read", func() { number(t, db, "SELECT count(*) FROM account") })
+	ended := 0
+	for _, tx := range vanished {
+		switch _, err := tx.Exec(bg, "SELECT 1"); {
+		case errors.Is(err, ErrLeaseExpired):
+			ended++
+		case err != nil:
+			t.Error(err)
+		}
+		tx.Rollback()
+	}
+	if ended == 0 || ended == readers {
+		t.Errorf("%d of %d transactions were ended for one read", ended, readers)
+	}
+}

@@ -373,10 +373,33 @@ func (p *readers) look(now time.Duration, walBytes int64) (active bool) {
 			oldest, since = r, v
 		}
 	}
+	if p.waiters.Load() > 0 {
+		p.reclaim(now)
+	}
 	if oldest != nil && walBytes > p.db.opts.MaxWALBytes && since.age(now) > time.Second {
 		oldest.revoke(since, since.age(now))
 	}
 	return active
+}
+
+// reclaim ends the interactive transaction that has held its reader idle the
+// longest, and longer than LeaseContended, when Views wait and no reader more may
+// be opened: else clients that vanish would stop all others' reads.
+func (p *readers) reclaim(now time.Duration) {
+	if list := p.list(); len(list) >= p.db.opts.MaxReaders {
+		var idlest *Tx
+		longest := p.db.opts.LeaseContended
+		for _, r := range list {
+			if tx := r.held.Load(); tx != nil {
+				if idle := tx.idle(now); idle > longest {
+					idlest, longest = tx, idle
+				}
+			}
+		}
+		if idlest != nil {
+			idlest.abandon(ErrLeaseExpired)
+		}
+	}
 }
 
 // revoke takes the snapshot of the View with that status away.
@@ -428,7 +451,7 @@ func (p *readers) close() error {
 		r.interruptForGood()
 		for !r.change(idle, gone) {
 			if tx := r.held.Load(); tx != nil {
-				tx.abandon()
+				tx.abandon(ErrClosed)
 			}
 			time.Sleep(100 * time.Microsecond)
 		}

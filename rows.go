@@ -40,6 +40,7 @@ func (r *Rows) Next() bool {
 	if r.err != nil {
 		return false
 	}
+	r.tx.active = r.tx.db.clock.now()
 	if r.live.Next() {
 		return true
 	}

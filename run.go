@@ -97,7 +97,10 @@ func (tx *Tx) runReading(ctx context.Context, visit func(Row) error, sql string,
 	}
 	tx.reader.r.ctx = ctx
 	tx.reader.r.watch.begin(ctx)
-	defer tx.unwatch()
+	defer func() {
+		tx.unwatch()
+		tx.active = tx.db.clock.now()
+	}()
 	return tx.reader.Run(visit, sql, args...)
 }
 
