@@ -44,7 +44,7 @@ const (
 type Server struct {
 	URL      string // of a running nearlite serve; "" = start one for the run
 	Token    string // sent to it
-	Program  string // the nearlite to start; "" = this one
+	Program  string // the nearlite to start; "" = this program, which has to be it
 	Peer     bool   // measure sqld too
 	PeerURL  string // of a running sqld; "" = start one
 	SQLD     string // the sqld to start; "" = where make compat put it

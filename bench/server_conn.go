@@ -50,7 +50,7 @@ func (s *runningServer) dial(load serverLoad) (*serverConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &serverConn{conn: conn, in: bufio.NewReaderSize(conn, 4096)}
+	c := newServerConn(conn)
 	if load.protocol == OverWebSocket {
 		err = c.openWebSocket(s, load.work)
 	} else {
@@ -62,6 +62,10 @@ func (s *runningServer) dial(load serverLoad) (*serverConn, error) {
 	}
 	c.digits = c.request[bytes.LastIndex(c.request, []byte(placeholder)):][:len(placeholder)]
 	return c, nil
+}
+
+func newServerConn(conn net.Conn) *serverConn {
+	return &serverConn{conn: conn, in: bufio.NewReaderSize(conn, 4096)}
 }
 
 // ask sends the request with a number in it and takes the answer.

@@ -117,6 +117,9 @@ func (s Server) launch(ctx context.Context, name ServerName, program string, arg
 	}
 	server.flags = args("DIR", "ADDRESS")
 	server.process = exec.Command(program, args(filepath.Join(dir, "data"), server.address)...)
+	if name == NearliteServer && s.Program == "" {
+		server.process.Args[0] = os.Args[0] // as it was called: the program may be several
+	}
 	server.process.Dir = dir
 	server.process.Stdout, server.process.Stderr = server.output, server.output
 	if err := server.process.Start(); err != nil {

@@ -18,6 +18,7 @@ type Report struct {
 	Article *bench.ArticleReport
 	Reads   *bench.ReadsReport
 	Blobs   *bench.BlobsReport
+	Server  *bench.ServerReport
 }
 
 // sizeMax is how large a report may be; they have some kilobytes.
@@ -54,7 +55,7 @@ func Decode(text []byte) (*Report, error) {
 		return nil, fmt.Errorf("not a report of nearlite bench: expected a JSON object with a workload: %w", err)
 	}
 	if head.Workload == nil {
-		return nil, errors.New(`not a report of nearlite bench: expected "workload": "ledger", "article", "reads" or "blobs", and there is none`)
+		return nil, errors.New(`not a report of nearlite bench: expected "workload": "ledger", "article", "reads", "blobs" or "server", and there is none`)
 	}
 	switch *head.Workload {
 	case "ledger":
@@ -65,8 +66,10 @@ func Decode(text []byte) (*Report, error) {
 		return decodeReads(text)
 	case "blobs":
 		return decodeBlobs(text)
+	case "server":
+		return decodeServer(text)
 	}
-	return nil, fmt.Errorf(`a report of workload %q: expected "ledger", "article", "reads" or "blobs" (a newer nearlite may know it)`, *head.Workload)
+	return nil, fmt.Errorf(`a report of workload %q: expected "ledger", "article", "reads", "blobs" or "server" (a newer nearlite may know it)`, *head.Workload)
 }
 
 func decodeLedger(text []byte) (*Report, error) {
@@ -142,6 +145,22 @@ func decodeBlobs(text []byte) (*Report, error) {
 		"parts":          whole,
 		"sweep":          swept,
 		"settings.count": r.Settings.Count > 0,
+	})
+}
+
+func decodeServer(text []byte) (*Report, error) {
+	r := new(bench.ServerReport)
+	if err := unmarshal(text, "server", r); err != nil {
+		return nil, err
+	}
+	sane := true
+	for _, f := range r.Loads {
+		sane = sane && f.Clients > 0 && good(f.PerSecond) && known(f.Low) && known(f.High) && good(f.P50) && good(f.P99)
+	}
+	rested := r.Idle == nil || len(r.Idle.Steps) > 0
+	return &Report{Server: r}, needs("server", map[string]bool{
+		"loads": sane && (len(r.Loads) > 0 || r.Idle != nil),
+		"idle":  rested,
 	})
 }
 

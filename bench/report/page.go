@@ -46,6 +46,7 @@ func New(reports []*Report) (*Page, error) {
 	var articles []*bench.ArticleReport
 	var reads []*bench.ReadsReport
 	var blobs []*bench.BlobsReport
+	var servers []*bench.ServerReport
 	for _, r := range reports {
 		switch {
 		case r.Ledger != nil:
@@ -56,6 +57,8 @@ func New(reports []*Report) (*Page, error) {
 			reads = append(reads, r.Reads)
 		case r.Blobs != nil:
 			blobs = append(blobs, r.Blobs)
+		case r.Server != nil:
+			servers = append(servers, r.Server)
 		}
 	}
 	page := new(Page)
@@ -70,6 +73,9 @@ func New(reports []*Report) (*Page, error) {
 	}
 	if len(blobs) > 0 {
 		page.Sections = append(page.Sections, blobsSection(blobs))
+	}
+	if len(servers) > 0 {
+		page.Sections = append(page.Sections, serverSection(servers))
 	}
 	if len(page.Sections) == 0 {
 		return nil, errors.New("no report to make a page of")

@@ -71,12 +71,28 @@ func articleReport() *bench.ArticleReport {
 		Settings: bench.ArticleSettings{Rounds: 3}}
 }
 
+func serverReport() *bench.ServerReport {
+	r := &bench.ServerReport{Workload: "server", Settings: bench.ServerSettings{Rows: 1000, Rounds: 2, Seconds: 3, Insert: "INSERT", Read: "SELECT"},
+		Servers: []bench.ServerAbout{{Name: bench.NearliteServer, Version: "nearlite 1"}, {Name: bench.SQLD, Version: "sqld 1", Flags: []string{"--flag"}}},
+		Idle:    &bench.ServerIdle{Streams: 10_000, Databases: 5000, Seconds: 60, Steps: []bench.IdleMemory{{Step: "started", Resident: 20 << 20}, {Step: "later", Resident: 300 << 20}}},
+		Machine: bench.Machine{Cores: 2}}
+	for _, server := range []bench.ServerName{bench.NearliteServer, bench.SQLD} {
+		for _, n := range []int{1, 32} {
+			rate := map[bench.ServerName]float64{bench.NearliteServer: 1000, bench.SQLD: 100}[server] * float64(n)
+			r.Loads = append(r.Loads, bench.ServerFigures{Server: server, Work: bench.ServerInsert, Protocol: bench.OverHTTP, Clients: n, PerSecond: rate, Low: rate / 2, High: rate * 2,
+				P50: 100, P99: 900, Rounds: []bench.ServerRound{{ServerCPU: 1.5, LoadCPU: 0.5}, {ServerCPU: 1.5, LoadCPU: 0.5}}})
+		}
+	}
+	return r
+}
+
 func all() []*Report {
 	return []*Report{
 		{Ledger: ledgerReport(bench.Nearlite, 180_000)}, {Ledger: ledgerReport(bench.Nearlite, 190_000)}, {Ledger: ledgerReport(bench.Mattn, 900)},
 		{Article: articleReport()},
 		{Reads: readsReport(bench.Stock, 100_000)}, {Reads: readsReport(bench.Ours, 400_000)},
 		{Blobs: blobsReport()},
+		{Server: serverReport()},
 	}
 }
 
@@ -106,6 +122,8 @@ func TestPageSaysWhatOneShouldSee(t *testing.T) {
 		"View is faster than files up to about 200 KiB",
 		"The database takes 11.6 % less disk than files",
 		"took 16.6 % less",
+		"32 k inserts a second from 32 clients over HTTP, 10× sqld",
+		"10,000 WebSockets and 5,000 databases at rest take 300 MiB",
 		"ideal",
 		"load average when it was over: 1.25",
 	} {
@@ -158,7 +176,9 @@ func TestHostileTextStaysText(t *testing.T) {
 	b.Parts[0].Name, b.Settings.Order, b.Parts[2].Series[0].Forgotten = hostile, hostile, hostile
 	b.Crossover[bench.BlobView] = bench.Crossover{Where: hostile}
 	a.Columns[0], a.Tables[0].Title, a.Tables[0].Rows[0].Name = hostile, hostile, hostile
-	reports := []*Report{{Ledger: l}, {Reads: r}, {Blobs: b}, {Article: a}}
+	s := serverReport()
+	s.Servers[0].Version, s.Servers[1].Flags, s.Settings.Insert, s.Idle.Steps[0].Step, s.Loads[0].Work = hostile, []string{hostile}, hostile, hostile, hostile
+	reports := []*Report{{Ledger: l}, {Reads: r}, {Blobs: b}, {Article: a}, {Server: s}}
 	page := html(t, reports...)
 	for _, bad := range []string{"<script", "<img", "\x00", "\x1b"} {
 		if strings.Contains(page, bad) {
@@ -218,7 +238,8 @@ func TestPlotsAsFiles(t *testing.T) {
 	t.Parallel()
 	got := checkSVG(t, all())
 	want := []string{"article-1.svg", "blobs-cold.svg", "blobs-disk.svg", "blobs-read.svg", "blobs-sweep.svg", "blobs-write.svg",
-		"ledger-latency.svg", "ledger.svg", "reads-latency.svg", "reads-per-thread.svg", "reads.svg"}
+		"ledger-latency.svg", "ledger.svg", "reads-latency.svg", "reads-per-thread.svg", "reads.svg",
+		"server-idle.svg", "server-insert-latency.svg", "server-insert.svg"}
 	if !slices.Equal(got, want) {
 		t.Errorf("files %v, want %v", got, want)
 	}
@@ -251,12 +272,13 @@ func TestDecodeRefuses(t *testing.T) {
 		"no JSON":          {`tps: 5`, "not a report of nearlite bench: expected a JSON object"},
 		"nothing":          {``, "not a report of nearlite bench"},
 		"a list":           {`[1]`, "expected a JSON object"},
-		"another object":   {`{"a": 1}`, `expected "workload": "ledger", "article", "reads" or "blobs", and there is none`},
-		"another workload": {`{"workload": "server"}`, `workload "server": expected "ledger"`},
+		"another object":   {`{"a": 1}`, `expected "workload": "ledger", "article", "reads", "blobs" or "server", and there is none`},
+		"another workload": {`{"workload": "other"}`, `workload "other": expected "ledger"`},
 		"an older ledger":  {`{"workload": "ledger", "settings": {"mode": "batch", "accounts": 5}}`, "without usable p50_us, p99_us and tps: made by an older nearlite"},
 		"another type":     {`{"workload": "ledger", "tps": "many"}`, "that this nearlite cannot read"},
 		"no threads":       {`{"workload": "reads", "settings": {"mode": "ours", "query": "point"}}`, "without usable threads"},
 		"no parts":         {`{"workload": "blobs", "settings": {"count": 5}}`, "without usable parts"},
+		"no loads":         {`{"workload": "server"}`, "without usable loads"},
 		"no cells":         {`{"workload": "article", "columns": ["a"]}`, "without usable tables"},
 		"absurd":           {`{"workload": "ledger", "tps": 1e300, "p50_us": 1, "p99_us": 1, "settings": {"mode": "batch", "accounts": 5}}`, "without usable tps"},
 	} {

@@ -11,7 +11,7 @@ import (
 
 // ReportCmd is nearlite bench report.
 type ReportCmd struct {
-	Files  []string `arg:"" name:"file" help:"JSON files that nearlite bench ledger, reads and blobs have written; several runs of the same show their spread."`
+	Files  []string `arg:"" name:"file" help:"JSON files that the other workloads of nearlite bench have written; several runs of the same show their spread."`
 	Output string   `short:"o" default:"bench.html" placeholder:"FILE" help:"The page; - is standard output (default: ${default})."`
 	SVG    string   `name:"svg" placeholder:"DIR" help:"Also write each plot as an SVG file into DIR."`
 }
