@@ -116,8 +116,20 @@ func Open(ctx context.Context, dir string, opts *Options) (*Catalog, error) {
 
 // takeDir makes the directory and locks it.
 func (c *Catalog) takeDir(context.Context) (err error) {
-	if err := os.MkdirAll(c.databases(), 0o750); err != nil {
-		return fmt.Errorf("open %s: make the directory: %w", c.dir, err)
+	if _, err := os.Stat(c.databases()); errors.Is(err, os.ErrNotExist) {
+		err = os.MkdirAll(c.databases(), 0o750)
+		for _, dir := range []string{c.dir, filepath.Dir(c.dir)} {
+			if err == nil {
+				// Or a power cut takes the directory, and all that is in it. The one
+				// above need not be ours to read.
+				if err = syncDir(dir); errors.Is(err, os.ErrPermission) {
+					err = nil
+				}
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("open %s: make the directory: %w", c.dir, err)
+		}
 	}
 	c.lock, err = lockDir(c.dir)
 	return err

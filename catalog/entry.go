@@ -2,10 +2,12 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/nearlite/nearlite"
@@ -136,6 +138,9 @@ func (e *entry) open(ctx context.Context) error {
 	go func() {
 		cfg := e.config.Load()
 		db, err := e.connect(cfg)
+		for outOfFiles(err) && e.cat.closeIdlest() {
+			db, err = e.connect(cfg)
+		}
 		if err != nil {
 			t.err = err
 			e.cat.unreserve(e)
@@ -300,6 +305,21 @@ func (c *Catalog) reserve(ctx context.Context, e *entry) error {
 			return fmt.Errorf("%w: %d are: %w", ErrTooManyOpen, c.opts.MaxOpen, context.Cause(ctx))
 		}
 	}
+}
+
+// outOfFiles reports whether an error means that the process, or the machine, may
+// open no more files.
+func outOfFiles(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
+
+// closeIdlest closes the database that has been idle for longest, and reports
+// whether there was one.
+func (c *Catalog) closeIdlest() bool {
+	c.mu.Lock()
+	victim := c.idlest()
+	c.mu.Unlock()
+	return victim != nil && victim.shut()
 }
 
 // idlest returns the open database that nobody has used for longest. c.mu is held.

@@ -25,7 +25,11 @@ const childRole = "NEARLITE_CATALOG_CHILD"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childRole); dir != "" {
-		if err := verbsUntilKilled(dir, os.Args[1], os.Args[2]); err != nil {
+		work := func() error { return verbsUntilKilled(dir, os.Args[1], os.Args[2]) }
+		if most, err := strconv.ParseUint(os.Getenv(childFiles), 10, 64); err == nil {
+			work = func() error { return openManyWithFewFiles(dir, most) }
+		}
+		if err := work(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
