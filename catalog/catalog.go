@@ -232,7 +232,7 @@ func (c *Catalog) release() (err error) {
 		err = c.table.close()
 	}
 	if c.lock != nil {
-		err = errors.Join(err, c.lock.Close())
+		err = errors.Join(err, unlockDir(c.lock))
 	}
 	return err
 }

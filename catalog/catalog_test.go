@@ -306,7 +306,7 @@ func TestIdleClose(t *testing.T) {
 	c := openTest(t, &Options{IdleClose: 20 * time.Millisecond})
 	h := acquire(t, c, Main)
 	put(t, c, Main, "x")
-	time.Sleep(60 * time.Millisecond)
+	c.closeUnused(time.Now().Add(time.Hour))
 	if s := c.Stats(); s.Open != 1 || s.Closes != 0 {
 		t.Errorf("in use: %+v", s)
 	}

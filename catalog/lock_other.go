@@ -12,3 +12,5 @@ import (
 func lockDir(dir string) (*os.File, error) {
 	return nil, fmt.Errorf("lock %s: %w on this operating system", dir, errors.ErrUnsupported)
 }
+
+func unlockDir(f *os.File) error { return f.Close() }

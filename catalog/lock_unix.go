@@ -36,6 +36,12 @@ func lockDir(dir string) (*os.File, error) {
 	return nil, fmt.Errorf("lock %s: %w", dir, err)
 }
 
+// unlockDir lets the directory go. To close the file is not enough while a process
+// that is just being started has a copy of it.
+func unlockDir(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
+}
+
 // holder reads who has the lock.
 func holder(f *os.File) int {
 	b, _ := io.ReadAll(io.LimitReader(f, 32))
