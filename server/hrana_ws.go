@@ -47,6 +47,8 @@ type socket struct {
 	batches  atomic.Int64 // of cursors, at work
 	heard    atomic.Int64 // when something came last, in Unix nanoseconds
 	pinged   atomic.Bool  // a pong is awaited
+	greeted  atomic.Bool  // auth is set
+	opened   time.Time
 
 	// Of the goroutine that reads:
 	auth    *authority // nil before the first hello
@@ -118,7 +120,7 @@ func (c *call) socket() error {
 	if err != nil {
 		return err
 	}
-	k := &socket{s: s, name: strings.Clone(name), version: hrana.V1, slots: make(chan struct{}, pendingMax)}
+	k := &socket{s: s, name: strings.Clone(name), version: hrana.V1, slots: make(chan struct{}, pendingMax), opened: time.Now()}
 	if c.r.Header["Sec-Websocket-Protocol"] != nil && !k.agree(c.r.Header.Values("Sec-WebSocket-Protocol")) {
 		return protocolFailure(errors.New("Only these WebSocket subprotocols are supported: hrana3-protobuf hrana3 hrana2 hrana1"))
 	}
@@ -132,7 +134,7 @@ func (c *call) socket() error {
 	}
 	k.tcp = w.conn
 	k.conn.SetReadLimit(s.opts.MaxBody)
-	k.heard.Store(time.Now().UnixNano())
+	k.heard.Store(k.opened.UnixNano())
 	k.ctx, k.cancel = context.WithCancel(context.Background())
 	if !s.sockets.add(k) {
 		k.kill()
@@ -322,6 +324,7 @@ func (k *socket) hello(jwt *string) error {
 		return errors.Join(k.send(&hrana.ServerMsg{Kind: hrana.HelloError, Error: herr}), &closing{websocket.StatusNormalClosure, herr.Message})
 	}
 	k.auth = a
+	k.greeted.Store(true)
 	return k.send(&hrana.ServerMsg{Kind: hrana.HelloOK})
 }
 

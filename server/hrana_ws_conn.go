@@ -94,6 +94,8 @@ type sockets struct {
 	closed bool // no more are taken
 	ended  sync.WaitGroup
 	pings  atomic.Int64 // under way
+	// patience is how long a client has to answer a ping; 0: pingPatience.
+	patience time.Duration
 }
 
 const (
@@ -103,6 +105,9 @@ const (
 	pingPatience = 15 * time.Second
 	// pingsMax is how many are asked at a time.
 	pingsMax = 256
+	// helloPatience is how long a client has to say who it is: until then anybody
+	// can take a place that others need.
+	helloPatience = 10 * time.Second
 )
 
 // add takes a socket; false: the server ends.
@@ -140,29 +145,38 @@ func (t *sockets) all() []*socket {
 	return all
 }
 
-// ping asks the silent ones whether they are there: a peer that has lost its power
-// does not say so, and may have left a transaction.
-func (t *sockets) ping(now time.Time) {
+// watch asks the silent ones whether they are there: a peer that has lost its power
+// does not say so, and may have left a transaction. Those who never say who they are
+// have to go.
+func (t *sockets) watch(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	silent := now.Add(-pingEvery).UnixNano()
 	for k := range t.open {
-		if t.pings.Load() >= pingsMax {
-			return
+		if !k.greeted.Load() {
+			if now.Sub(k.opened) > helloPatience {
+				k.kill()
+			}
+			continue
 		}
-		if k.heard.Load() < silent && len(k.slots) == 0 && k.pinged.CompareAndSwap(false, true) {
+		if k.heard.Load() > silent || len(k.slots) > 0 || t.pings.Load() >= pingsMax {
+			continue
+		}
+		if k.pinged.CompareAndSwap(false, true) {
 			t.pings.Add(1)
-			go func() {
-				defer t.pings.Add(-1)
-				k.ping()
-			}()
+			go t.ping(k)
 		}
 	}
 }
 
-func (k *socket) ping() {
+func (t *sockets) ping(k *socket) {
+	defer t.pings.Add(-1)
 	defer k.pinged.Store(false)
-	ctx, cancel := context.WithTimeout(k.ctx, pingPatience)
+	patience := t.patience
+	if patience == 0 {
+		patience = pingPatience
+	}
+	ctx, cancel := context.WithTimeout(k.ctx, patience)
 	defer cancel()
 	err := k.conn.Ping(ctx)
 	if err != nil && len(k.slots) == 0 { // one that is busy reads no pongs

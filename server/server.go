@@ -144,7 +144,7 @@ func (s *Server) sweep() {
 			return
 		case now := <-tick.C:
 			s.streams.sweep(now)
-			s.sockets.ping(now)
+			s.sockets.watch(now)
 			if n++; n%lookEvery == 0 {
 				s.databases.look(s)
 			}
