@@ -19,9 +19,9 @@ type TokenKeyCmd struct {
 func (TokenKeyCmd) Help() string {
 	return `The private key makes tokens: whoever has it can do everything. The public key
 checks them: it is what the server is started with, and no secret. A server may have
-several: they stand in one file, which it reads again when it changes.
+several keys in one file, which it reads again when it changes.
 
-  nearlite token key
+  nearlite token key && nearlite serve --keys token.pub
   nearlite token key new.key && cat new.pub >> token.pub`
 }
 
@@ -38,7 +38,7 @@ func (c *TokenKeyCmd) Run(env *Env) error {
 	if err := writeNew(public, publicPEM, 0o644); err != nil {
 		return errors.Join(err, os.Remove(c.File))
 	}
-	_, err = fmt.Fprintf(env.Stdout, "%s: the private key, for “nearlite token create”: keep it to yourself\n%s: the public key, for the server\n", c.File, public)
+	_, err = fmt.Fprintf(env.Stdout, "%s: the private key, for “nearlite token create”: keep it to yourself\n%s: the public key, for “nearlite serve --keys”\n", c.File, public)
 	return err
 }
 
