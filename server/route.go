@@ -127,10 +127,21 @@ func find(table map[string]*route, path string) (rt *route, arg string) {
 	return nil, ""
 }
 
+// nothingAt is the failure of a path that leads nowhere. @libsql/client over HTTP
+// replaces the last part of its URL's path, and with that the database.
+func (c *call) nothingAt(path string) error {
+	if path == "/pipeline" && (c.inPath == "v2" || c.inPath == "v3") {
+		c.dialect = hranaDialect
+		return &failure{status: http.StatusBadRequest, code: "NO_DATABASE",
+			message: "No database is named: the URL of a database needs a slash at its end, …/db/NAME/"}
+	}
+	return &failure{status: http.StatusNotFound, code: "NOT_FOUND", message: "There is nothing at " + path}
+}
+
 func (s *Server) dispatch(c *call, table map[string]*route, path string) {
 	var rt *route
 	if rt, c.arg = find(table, path); rt == nil {
-		c.fail(&failure{status: http.StatusNotFound, code: "NOT_FOUND", message: "There is nothing at " + path})
+		c.fail(c.nothingAt(path))
 		return
 	}
 	c.dialect = rt.dialect
