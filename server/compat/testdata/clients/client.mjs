@@ -4,7 +4,11 @@ import { createClient, LibsqlError } from "@libsql/client";
 
 const url = process.env.DATABASE_URL;
 const authToken = process.env.DATABASE_TOKEN || undefined;
-const open = (config = {}) => createClient({ url, authToken, ...config });
+const opened = [];
+const open = (config = {}) => {
+  opened.push(createClient({ url, authToken, ...config }));
+  return opened.at(-1);
+};
 const client = open();
 
 async function fails(promise, code, message) {
@@ -153,4 +157,4 @@ for (const [name, check] of Object.entries(checks)) {
   await check();
   console.log("ok", name);
 }
-client.close();
+for (const one of opened) one.close();
