@@ -185,7 +185,7 @@ func TestBrowse(t *testing.T) {
 	// What was changed by others is seen when it is read again.
 	s.run(`DELETE FROM number WHERE word = 'w12'`)
 	v.click("[aria-label='Read again']")
-	v.see(".table .toolbar", "1–45")
+	v.see(".table .toolbar", "1–45 of 45")
 
 	v.click(".parts a:nth-child(2)")
 	v.see(".structure", "number_by_word")
@@ -205,9 +205,9 @@ func TestBrowse(t *testing.T) {
 	v.shot("strange")
 
 	v.click(`nav a[data-name="v"]`)
-	v.see(".table .toolbar", "1–100 of 150")
+	v.see(".table .toolbar", "1–100 of 149")
 	v.click("[aria-label='Last page']")
-	v.see(".table .toolbar", "101–150 of 150")
+	v.see(".table .toolbar", "101–149 of 149")
 	v.click(`nav a[data-name="broken"]`)
 	v.see(".pane .error", "no such table: main.gone")
 
@@ -393,7 +393,8 @@ func TestDatabases(t *testing.T) {
 	v.shot("databases")
 	v.click("dialog li:nth-child(2) .choose")
 	v.see(".top .database", "twin")
-	v.query("INSERT INTO thing VALUES (3); ")
+	v.query("INSERT INTO thing VALUES (3)")
+	v.see(".results", "1 row changed")
 	v.query("SELECT count(*) FROM thing")
 	if got := v.cells(".results table"); got[0][0] != "3" {
 		t.Errorf("the fork has %s rows", got[0][0])
@@ -421,6 +422,44 @@ func TestDatabases(t *testing.T) {
 	v.open("/console/#/gone/query")
 	v.see(".top .database", "main")
 	v.see(".toast", "gone")
+}
+
+// TestNames asks Chromium what somebody who sees nothing is told: every control has
+// a name, in every view and dialog.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	s := serve(t, false)
+	s.run(`CREATE TABLE a (id INTEGER PRIMARY KEY, word TEXT)`, `INSERT INTO a VALUES (1, 'one'), (2, ''), (3, NULL)`)
+	v := visit(t, s, "/console")
+	named := func(where string) {
+		t.Helper()
+		v.do("look at "+where, func(ctx context.Context) error {
+			unnamed, err := v.page.Unnamed(ctx)
+			for _, u := range unnamed {
+				t.Errorf("%s: there is a control without a name: %s", where, u)
+			}
+			return err
+		})
+		if ids := value[[]string](v, `[...document.querySelectorAll("[id]")].map(e => e.id).filter((id, i, all) => all.indexOf(id) !== i)`); len(ids) > 0 {
+			t.Errorf("%s: ids that are there twice: %q", where, ids)
+		}
+	}
+	v.query("SELECT * FROM a")
+	named("the editor")
+	v.press("Alt+2")
+	v.click("nav a")
+	v.wait(exists(".rows td"))
+	named("the rows of a table")
+	v.click(".parts a:nth-child(2)")
+	v.wait(exists(".structure"))
+	named("the structure of a table")
+	v.press("Alt+3")
+	v.wait(exists(".canvas text"))
+	named("the plots")
+	v.press("Ctrl+k")
+	v.click(`dialog [aria-label="Fork main"]`)
+	v.wait(exists("#ask-value"))
+	named("the databases")
 }
 
 // TestKeyboard does everything without a mouse.
@@ -510,7 +549,7 @@ func TestSchemes(t *testing.T) {
 		for _, size := range [][2]int{{360, 640}, {820, 1180}, {1280, 800}, {1920, 1080}} {
 			v.do("resize", func(ctx context.Context) error { return v.page.Resize(ctx, size[0], size[1]) })
 			v.open("/console/#/main/" + view)
-			v.wait(`!document.querySelector("[role=tabpanel]:not([hidden])").hidden`)
+			v.wait(`[...document.querySelectorAll("[role=tabpanel]:not([hidden])")].some(e => e.querySelector(".results td, .rows td, .line[d^=M]"))`)
 			// Nothing sticks out to the right: what is wide scrolls in its own frame.
 			if wide := value[int](v, `document.documentElement.scrollWidth`); wide > size[0] {
 				t.Errorf("%s is %d wide on a screen of %d", view, wide, size[0])

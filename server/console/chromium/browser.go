@@ -25,12 +25,39 @@ type Browser struct {
 	to      *os.File
 	profile string
 	done    chan struct{} // closed when the browser has said its last word
+	said    tail          // to its standard error
 
 	mu      sync.Mutex // protects the following
 	next    int
 	waiting map[int]chan<- reply
 	pages   map[string]*Page // by session
 	err     error            // why the pipe ended
+}
+
+// A tail is the end of what was written to it.
+type tail struct {
+	mu   sync.Mutex // protects the following
+	text []byte
+}
+
+const tailMax = 4 << 10
+
+// Write keeps the last of p.
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, p...)
+	if len(t.text) > tailMax {
+		t.text = append(t.text[:0], t.text[len(t.text)-tailMax:]...)
+	}
+	return len(p), nil
+}
+
+// String returns what was kept.
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.text)
 }
 
 type reply struct {
@@ -94,13 +121,14 @@ func (b *Browser) run(path string) error {
 		"--headless=new", "--remote-debugging-pipe", "--user-data-dir=" + b.profile, "--no-first-run", "--no-default-browser-check",
 		"--disable-gpu", "--disable-dev-shm-usage", "--disable-extensions", "--disable-background-networking", "--disable-component-update",
 		"--disable-sync", "--mute-audio", "--force-color-profile=srgb", "--password-store=basic",
+		// It sees nothing but the pages of a test, and what the sandbox needs is
+		// forbidden to root and in most containers.
+		"--no-sandbox",
 		// A test's page is never in the background, or its timers would be slowed down.
 		"--disable-background-timer-throttling", "--disable-backgrounding-occluded-windows", "--disable-renderer-backgrounding",
 	}
-	if os.Geteuid() == 0 {
-		args = append(args, "--no-sandbox") // the sandbox refuses to be started by root
-	}
 	b.cmd = exec.Command(path, append(args, "about:blank")...)
+	b.cmd.Stderr = &b.said
 	b.cmd.ExtraFiles = []*os.File{commands, answers} // 3 and 4, as the protocol has it
 	if err := b.cmd.Start(); err != nil {
 		_, _ = to.Close(), from.Close()
@@ -148,7 +176,7 @@ func (b *Browser) end(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if errors.Is(err, io.EOF) {
-		err = errors.New("the browser is gone")
+		err = fmt.Errorf("the browser is gone; its last words:\n%s", &b.said)
 	}
 	b.err = err
 	for id, waiting := range b.waiting {

@@ -241,6 +241,36 @@ func (p *Page) Press(ctx context.Context, combination string) error {
 	return p.call(ctx, "Input.dispatchKeyEvent", params, nil)
 }
 
+// Unnamed returns the controls that have no name for those who do not see them, as
+// Chromium's own accessibility tree has it: a role and, if it has one, a value.
+func (p *Page) Unnamed(ctx context.Context) (found []string, err error) {
+	type property struct{ Value any }
+	var tree struct {
+		Nodes []struct {
+			Ignored           bool
+			Role, Name, Value property
+			Properties        []struct {
+				Name  string
+				Value property
+			}
+		}
+	}
+	if err := p.call(ctx, "Accessibility.getFullAXTree", struct{}{}, &tree); err != nil {
+		return nil, err
+	}
+	for _, n := range tree.Nodes {
+		focusable := false
+		for _, property := range n.Properties {
+			focusable = focusable || property.Name == "focusable" && property.Value.Value == true
+		}
+		page := n.Role.Value == "RootWebArea" || n.Role.Value == "main"
+		if name, _ := n.Name.Value.(string); focusable && !page && !n.Ignored && name == "" {
+			found = append(found, fmt.Sprint(n.Role.Value, " ", n.Value.Value))
+		}
+	}
+	return found, nil
+}
+
 // Screenshot writes what is seen to a PNG file.
 func (p *Page) Screenshot(ctx context.Context, file string) error {
 	var shot struct{ Data []byte }

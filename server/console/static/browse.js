@@ -153,7 +153,10 @@ class Rows {
           this.#size = Number(event.target.value);
           this.#start();
         } }, SIZES.map((n) => h("option", { value: n, selected: n === this.#size }, `${n} rows`))),
-        button("Read again", () => this.show(), { class: "quiet", iconOnly: true, iconName: "refresh" })),
+        button("Read again", () => {
+          this.#total = null;
+          this.show();
+        }, { class: "quiet", iconOnly: true, iconName: "refresh" })),
       this.body);
   }
 

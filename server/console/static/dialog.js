@@ -2,21 +2,27 @@
 
 import { button, h, isMac, put } from "./dom.js";
 
+let opened = 0; // so that each has a name of its own
+
 /**
  * openDialog shows a modal dialog. actions(close) are the buttons at its foot; the
  * focus returns to where it was. The answer is the dialog's element.
  */
 export function openDialog({ title, about = "", content, actions = null, wide = false, onclose = null }) {
   const close = () => dialog.close();
+  const titleID = `dialog-title-${++opened}`;
   const back = document.activeElement;
-  const dialog = h("dialog", { class: wide ? "wide" : "", "aria-labelledby": "dialog-title", onclose: () => {
+  const cursor = back instanceof HTMLTextAreaElement ? [back.selectionStart, back.selectionEnd] : null;
+  const dialog = h("dialog", { class: wide ? "wide" : "", "aria-labelledby": titleID, onclose: () => {
     dialog.remove();
     // The browser has given the focus back, unless it went to something that is gone.
     if (document.activeElement === document.body && back?.isConnected) back.focus();
+    // A click that closes the dialog takes the cursor along.
+    if (cursor && document.activeElement === back) back.setSelectionRange(...cursor);
     onclose?.();
   } },
   h("header", {},
-    h("h2", { id: "dialog-title" }, title), about ? h("span", { class: "about" }, about) : null,
+    h("h2", { id: titleID }, title), about ? h("span", { class: "about" }, about) : null,
     button("Close", close, { class: "quiet", iconOnly: true, iconName: "close" })),
   h("div", { class: "content" }, content),
   actions ? h("footer", {}, actions(close)) : null);

@@ -85,10 +85,10 @@ let announcer = null;
 
 /** announce tells assistive technology something that happened. */
 export function announce(text) {
-  if (!announcer) {
-    announcer = h("div", { class: "unseen", role: "status", "aria-live": "polite" });
-    document.body.append(announcer);
-  }
+  announcer ??= h("div", { class: "unseen", role: "status", "aria-live": "polite" });
+  // What is beside an open dialog is not read out.
+  const place = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
+  if (announcer.parentElement !== place) place.append(announcer);
   announcer.textContent = "";
   // The same text twice is announced twice only if it was gone in between.
   requestAnimationFrame(() => { announcer.textContent = text; });

@@ -171,5 +171,5 @@ export class Editor {
 export function highlighted(sql) {
   const text = sql.length > COLOURED_MAX ? [sql] : Array.from(tokens(sql), (t) =>
     (t.type === "blank" || t.type === "word" || t.type === "sign" ? t.text : h("span", { class: `t-${t.type}` }, t.text)));
-  return h("pre", { class: "sql", tabindex: "0" }, text);
+  return h("pre", { class: "sql", tabindex: "0", role: "group", "aria-label": "SQL" }, text);
 }

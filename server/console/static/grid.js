@@ -141,7 +141,7 @@ function showValue(column, value) {
   }
   openDialog({
     title: column.name, about, wide: true,
-    content: h("pre", { class: "value", tabindex: "0", "aria-label": "Value" }, content),
+    content: h("pre", { class: "value", tabindex: "0", role: "group", "aria-label": "Value" }, content),
     actions: (close) => [
       value === null ? null : button("Copy", () => copy(plain(value)).then((done) => announce(done ? "Copied" : "The browser does not allow copying"))),
       isBlob(value) ? button("Download", () => download(column.name.replace(/[^\p{L}\p{N}_-]+/gu, "_") || "blob", blobBytes(value), "application/octet-stream")) : null,

@@ -79,8 +79,10 @@ class App {
 
   /** toast shows a short message that goes by itself. */
   toast(text) {
-    const note = h("div", { class: "toast" }, text);
+    // A popover, so that it lies above dialogs too.
+    const note = h("div", { class: "toast", popover: "manual" }, text);
     document.body.append(note);
+    note.showPopover();
     announce(text);
     setTimeout(() => note.remove(), 3000);
   }
