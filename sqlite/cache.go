@@ -11,6 +11,18 @@ import (
 // DefaultCacheStatements is how many prepared statements a connection keeps.
 const DefaultCacheStatements = 256
 
+// A prepared statement takes ten to fifty times as much memory as its text, and there
+// may be hundreds of connections.
+const (
+	// cachedText bounds the texts of the statements that are kept, in bytes.
+	cachedText = 512 << 10
+	// largeText is the size from which on a text is not kept for the next time.
+	largeText = 32 << 10
+	// largeStays is how many others are prepared before a large one is freed: whoever
+	// has it may prepare something else before he runs it.
+	largeStays = 4
+)
+
 // Prepare returns the statement for one piece of SQL, from the connection's
 // cache if it is there and not in use. The connection owns the statement: it
 // stays prepared until the cache (of [DefaultCacheStatements]) needs its place,
@@ -58,29 +70,58 @@ func (c *Conn) prepareCached(sql string) (*Stmt, error) {
 	if old := c.stmts[sql]; old != nil { // in use: this one takes its place
 		old.cached = false
 		c.orphans = append(c.orphans, old)
+		c.forget(old)
 	}
-	c.evict()
+	if len(sql) >= largeText {
+		c.dropLarge()
+		c.large, c.largeAge = s, 0
+		return s, nil
+	}
+	if c.largeAge++; c.largeAge > largeStays {
+		c.dropLarge()
+	}
+	c.evict(len(sql))
 	s.cached, s.used = true, true
-	c.stmts[s.sql] = s
+	c.stmts[s.sql], c.latest = s, s
+	c.stmtsText += len(s.sql)
 	return s, nil
 }
 
-// evict makes room for one statement. Those used since the last look stay.
-func (c *Conn) evict() {
-	for len(c.stmts) >= c.stmtsMax {
+// dropLarge lets the large statement be freed when it has ended.
+func (c *Conn) dropLarge() {
+	if c.large != nil {
+		c.orphans = append(c.orphans, c.large)
+		c.large = nil
+	}
+}
+
+// forget takes a statement out of the cache.
+func (c *Conn) forget(s *Stmt) {
+	delete(c.stmts, s.sql)
+	c.stmtsText -= len(s.sql)
+}
+
+func (c *Conn) hasRoom(size int) bool {
+	return len(c.stmts) < c.stmtsMax && c.stmtsText+size <= cachedText
+}
+
+// evict makes room for one statement with a text of that size. Those used since the
+// last look stay, and the one prepared last, which may be about to run.
+func (c *Conn) evict(size int) {
+	for !c.hasRoom(size) {
 		evicted := false
-		for sql, s := range c.stmts {
-			if s.inUse() {
+		for _, s := range c.stmts {
+			if s.inUse() || s == c.latest {
 				continue
 			}
 			if s.used {
 				s.used = false
 				continue
 			}
-			delete(c.stmts, sql)
+			c.forget(s)
 			s.retire()
 			evicted = true
-			if len(c.stmts) < c.stmtsMax {
+			if c.hasRoom(size) {
 				return
 			}
 		}
@@ -113,7 +154,7 @@ func (c *Conn) freeOrphans() {
 
 func (c *Conn) allOpen() bool {
 	for _, s := range c.stmts {
-		if !s.inUse() {
+		if !s.inUse() && s != c.latest {
 			return false
 		}
 	}

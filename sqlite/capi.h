@@ -29,6 +29,17 @@ typedef struct sqlite3_vfs sqlite3_vfs;
 typedef const char *sqlite3_filename;
 typedef void (*sqlite3_syscall_ptr)(void);
 
+typedef struct sqlite3_mem_methods {
+  void *(*xMalloc)(int);
+  void (*xFree)(void *);
+  void *(*xRealloc)(void *, int);
+  int (*xSize)(void *);
+  int (*xRoundup)(int);
+  int (*xInit)(void *);
+  void (*xShutdown)(void *);
+  void *pAppData;
+} sqlite3_mem_methods;
+
 struct sqlite3_file {
   const sqlite3_io_methods *pMethods;
 };
@@ -103,6 +114,8 @@ struct sqlite3_vfs {
 #define SQLITE_OPEN_MAIN_DB 0x00000100
 #define SQLITE_OPEN_WAL 0x00080000
 
+#define SQLITE_CONFIG_MALLOC 4
+#define SQLITE_CONFIG_GETMALLOC 5
 #define SQLITE_CONFIG_MEMSTATUS 9
 #define SQLITE_CONFIG_STMTJRNL_SPILL 26
 #define SQLITE_DBSTATUS_CACHE_HIT 7

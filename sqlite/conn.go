@@ -6,7 +6,7 @@ package sqlite
 // #include <stdlib.h>
 // #include "port.h"
 // static int config(void) {
-//   return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) | sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, 0x1ffff);
+//   return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) | sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, 0x1ffff) | nl_bound_memory();
 // }
 import "C"
 
@@ -59,15 +59,19 @@ type Conn struct {
 	results encoder // of what Go functions return
 	caught  error   // what a Go function failed with; see fail
 
-	turn     turn             // of a reader; see Revoke
-	ops      []C.nl_op        // C memory for Batch
-	cursors  *Rows            // the open ones
-	blobs    []*BlobHandle    // the open ones
-	backups  []*Backup        // the open ones, from or to it
-	stmts    map[string]*Stmt // by text; see Prepare
-	recent   [32]*Stmt        // some of stmts, by the address of their text
-	stmtsMax int
-	own      map[*Stmt]struct{} // of PrepareFirst, not finalized yet
+	turn      turn             // of a reader; see Revoke
+	ops       []C.nl_op        // C memory for Batch
+	cursors   *Rows            // the open ones
+	blobs     []*BlobHandle    // the open ones
+	backups   []*Backup        // the open ones, from or to it
+	stmts     map[string]*Stmt // by text; see Prepare
+	recent    [32]*Stmt        // some of stmts, by the address of their text
+	stmtsMax  int
+	stmtsText int                // bytes of the texts in stmts
+	latest    *Stmt              // in stmts, prepared last
+	large     *Stmt              // prepared last of those too large for stmts
+	largeAge  int                // how many were prepared after it
+	own       map[*Stmt]struct{} // of PrepareFirst, not finalized yet
 
 	mu    sync.Mutex // guards open, which Interrupt reads
 	open  bool
@@ -83,8 +87,8 @@ func initialize() (err error) {
 		// savepoint may have to take back goes to a temporary file at 64 KiB; one
 		// around many small transactions has more, hence 128 KiB less one byte: it
 		// is written in one piece then, and unixWrite in os_unix.c takes that many
-		// at most (of 128 KiB it writes none, and says that the disk is full). The
-		// calls fail when another user of the library was first; Version tells.
+		// at most (of 128 KiB it writes none, and says that the disk is full). For
+		// nl_bound_memory see LimitMemory. The calls fail when another user of the library was first; Version tells.
 		C.config()
 	})
 	return checkVersion(int(C.sqlite3_libversion_number()))
@@ -151,6 +155,7 @@ func (c *Conn) Close() error {
 		C.sqlite3_finalize(s.ptr)
 	}
 	c.own = nil
+	c.dropLarge()
 	c.freeOrphans()
 	C.nl_drop_pin(c.addr)
 	rc := C.sqlite3_close_v2(c.db)

@@ -126,4 +126,10 @@ int nl_map_walindex(uintptr_t port);
 int nl_sync_database(uintptr_t port);
 void nl_busy_poll(uintptr_t port, int64_t us);
 
+/* memory.c */
+#define NL_LARGE (128 << 10) /* pieces from this size on are counted */
+int nl_bound_memory(void);   /* before the library is initialized */
+void nl_set_memory(int64_t bytes);
+int64_t nl_memory(void);
+
 #endif
