@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -155,7 +156,7 @@ func nonceOf(sealed []byte) []byte {
 // open reads a baton's text. The error is errBatonInvalid unless the server
 // itself has failed.
 func (s *sealer) open(text string) (*baton, error) {
-	if len(text) > base64.RawURLEncoding.EncodedLen(batonMax) {
+	if len(text) > base64.RawURLEncoding.EncodedLen(batonMax) || strings.ContainsAny(text, "\r\n") { // which base64 would skip
 		return nil, errBatonInvalid
 	}
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)

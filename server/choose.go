@@ -94,12 +94,15 @@ func isAddress(host string) bool {
 	return last != "" && last[0] >= '0' && last[0] <= '9'
 }
 
-// notThere is the failure for a name that no database has, in sqld's words and
-// with the way out.
+// notThere is the failure for a name that no database has, to libSQL's clients in
+// sqld's words, and with the way out.
 func (c *call) notThere(name string) error {
-	why := ""
-	if c.inPath == "" && inHeaders(c.r) == "" {
-		why = fmt.Sprintf(": it is the first label of the host %s; create it, or start the server with --base-domain %s", c.r.Host, hostname(c.r.Host))
+	message := fmt.Sprintf("There is no database %q", name)
+	if c.dialect != plainDialect {
+		message = fmt.Sprintf("Namespace `%s` doesn't exist", name)
 	}
-	return &failure{status: http.StatusNotFound, code: "DATABASE_NOT_FOUND", message: fmt.Sprintf("Namespace `%s` doesn't exist%s", name, why)}
+	if c.inPath == "" && inHeaders(c.r) == "" {
+		message += fmt.Sprintf(": it is the first label of the host %s; create it, or start the server with --base-domain %s", c.r.Host, hostname(c.r.Host))
+	}
+	return &failure{status: http.StatusNotFound, code: "DATABASE_NOT_FOUND", message: message}
 }

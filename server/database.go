@@ -33,6 +33,7 @@ type database struct {
 	rate    float64 // of these, between two looks, as of late
 	labeled bool    // it has metrics of its own
 	since   tally   // if not: where its part of “other” begins
+	shown   bool    // and “other” was shown since
 	seen    bool    // at this look
 }
 
@@ -176,8 +177,10 @@ func (d *databases) label(all []*database, most int) {
 			worst.labeled, worst.since = false, worst.tally()
 			d.labeled--
 		}
-		d.gone = d.gone.plus(best.tally().plus(best.since, -1), 1)
-		best.labeled, best.since = true, tally{}
+		if best.shown { // “other” must not become less
+			d.gone = d.gone.plus(best.tally().plus(best.since, -1), 1)
+		}
+		best.labeled, best.since, best.shown = true, tally{}, false
 		d.labeled++
 	}
 }
@@ -217,7 +220,8 @@ func (d *databases) readings(s *Server) []reading {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var all []reading
-	other := reading{name: "other", tally: d.gone}
+	other := reading{name: "other", tally: d.gone.plus(tally{}, 1)}
+	some := len(d.gone.histograms[spreadBatch].Counts) > 0
 	for _, v := range d.known.Range {
 		db := v.(*database)
 		r := db.reading()
@@ -225,6 +229,7 @@ func (d *databases) readings(s *Server) []reading {
 			all = append(all, r)
 			continue
 		}
+		some, db.shown = true, true
 		other.tally = other.tally.plus(r.tally.plus(db.since, -1), 1)
 		for i, g := range r.gauges {
 			if i == gaugeOldest || i == gaugePauseMax {
@@ -234,7 +239,10 @@ func (d *databases) readings(s *Server) []reading {
 			}
 		}
 	}
-	return append(all, other)
+	if some {
+		all = append(all, other)
+	}
+	return all
 }
 
 // one returns the figures of a database that is open.

@@ -9,7 +9,8 @@ import (
 	"github.com/nearlite/nearlite/dump"
 )
 
-// dump answers GET /dump with the database as SQL, all of it as of one moment.
+// dump answers GET /dump with the database as SQL, or the tables whose name is LIKE
+// a pattern, as of one moment.
 func (c *call) dump() error {
 	if err := c.unblocked(); err != nil {
 		return err
@@ -40,7 +41,11 @@ func (c *call) dump() error {
 		}
 	}
 	out := &begun{w: c.w}
-	err = dump.Write(out, query, "%")
+	like := c.r.URL.Query().Get("like")
+	if like == "" {
+		like = "%"
+	}
+	err = dump.Write(out, query, like)
 	if err != nil && out.yes {
 		panic(http.ErrAbortHandler) // half a dump must not look like a whole one
 	}

@@ -88,7 +88,7 @@ func supported(requests []hrana.Request, version hrana.Version) error {
 		}
 		for j := range r.Batch.Steps {
 			if asksAutocommit(r.Batch.Steps[j].Condition) {
-				return protocolFailure(fmt.Errorf("The `is_autocommit` condition is only supported in protocol version hrana%d and higher", hrana.V3))
+				return protocolFailure(fmt.Errorf("BatchCond of type `is_autocommit` is only supported in protocol version hrana%d and higher", hrana.V3))
 			}
 		}
 	}

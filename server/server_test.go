@@ -13,7 +13,7 @@ import (
 	"github.com/nearlite/nearlite/catalog"
 )
 
-// bench is a server with a catalog of its own, and a client.
+// bundle is a server with a catalog of its own, and a client.
 type bundle struct {
 	t      *testing.T
 	cat    *catalog.Catalog
@@ -37,9 +37,15 @@ func setup(t *testing.T, opts Options) *bundle {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = b.server.Close() })
-	b.http = httptest.NewServer(b.server.Handler())
-	t.Cleanup(b.http.Close)
+	b.http = serveHandler(t, b.server.Handler())
 	return b
+}
+
+func serveHandler(t *testing.T, h http.Handler) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s
 }
 
 // reply is an answer, read completely.

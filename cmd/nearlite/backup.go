@@ -21,9 +21,10 @@ import (
 
 // BackupCmd is nearlite backup.
 type BackupCmd struct {
-	DB     string `arg:"" name:"db" help:"The database."`
+	DB     string `arg:"" name:"db" help:"The database, or the URL of a server that has it."`
 	Dest   string `arg:"" name:"dest" help:"The file to make."`
 	Force  bool   `help:"Replace DEST if it is there."`
+	Token  string `env:"NEARLITE_TOKEN" placeholder:"TOKEN" help:"Token for the server; better in the environment, as NEARLITE_TOKEN."`
 	Verify bool   `help:"Read the whole copy and check its structure before it gets its name."`
 }
 
@@ -34,11 +35,15 @@ It gets its name when it is whole and on the disk: DEST is a complete backup or 
 not there.
 
   nearlite backup app.db /backups/app.db
-  nearlite backup app.db /backups/latest.db --force --verify`
+  nearlite backup app.db /backups/latest.db --force --verify
+  nearlite backup http://127.0.0.1:8080/db/shop /backups/shop.db`
 }
 
 // Run makes the backup.
 func (c *BackupCmd) Run(ctx context.Context, env *Env) error {
+	if isURL(c.DB) {
+		return c.runRemote(ctx, env)
+	}
 	if err := c.mayRead(); err != nil {
 		return locate(c.DB, err)
 	}
@@ -56,8 +61,17 @@ func (c *BackupCmd) Run(ctx context.Context, env *Env) error {
 		return locate(c.DB, err)
 	}
 	defer db.Close()
+	return c.make(ctx, env, func(temporary string) error {
+		bar := terminal.Steps(env.Stderr, "pages", 1)
+		defer bar.Clear()
+		return db.Backup(ctx, temporary, func(done, total int) { bar.Set(int64(done), int64(total)) })
+	})
+}
+
+// make makes the backup of a file that fill leaves at the path it is given.
+func (c *BackupCmd) make(ctx context.Context, env *Env, fill func(temporary string) error) error {
 	began := time.Now()
-	bytes, err := c.copy(ctx, db, env)
+	bytes, err := c.copy(ctx, env, fill)
 	if err != nil {
 		return err
 	}
@@ -142,14 +156,11 @@ func (c *BackupCmd) notInUse() error {
 
 // copy copies to a temporary name beside the destination, and gives the copy its
 // name when it is on the disk. Whatever fails, nothing stays behind.
-func (c *BackupCmd) copy(ctx context.Context, db *nearlite.DB, env *Env) (bytes int64, err error) {
+func (c *BackupCmd) copy(ctx context.Context, env *Env, fill func(temporary string) error) (bytes int64, err error) {
 	c.removeStale()
 	temporary := fmt.Sprintf("%s.new-%d", c.Dest, os.Getpid())
 	defer os.Remove(temporary)
-	bar := terminal.Steps(env.Stderr, "pages", 1)
-	err = db.Backup(ctx, temporary, func(done, total int) { bar.Set(int64(done), int64(total)) })
-	bar.Clear()
-	if err != nil {
+	if err = fill(temporary); err != nil {
 		return 0, locate(c.Dest, err)
 	}
 	if c.Verify {

@@ -26,6 +26,7 @@ const (
 // CLI is the command line: a field for each verb.
 type CLI struct {
 	Serve   ServeCmd   `cmd:"" help:"Serve the databases of a directory over HTTP."`
+	Status  StatusCmd  `cmd:"" help:"What a server does at the moment."`
 	DB      DBCmd      `cmd:"" name:"db" help:"The databases of a server: list, create, fork, rename, delete, config."`
 	Import  ImportCmd  `cmd:"" help:"Make a database of a file, of SQL, or of what a sqld has."`
 	Shell   ShellCmd   `cmd:"" help:"Ask a database: a prompt, or one statement after the other."`

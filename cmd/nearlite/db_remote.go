@@ -239,6 +239,7 @@ func (r *remote) send(ctx context.Context, method, name string, query url.Values
 type remoteError struct {
 	status        int
 	code, message string
+	offset        *int // in the statement, if it is known
 }
 
 // Error returns the server's message.
@@ -255,12 +256,15 @@ func (e *remoteError) Is(target error) bool {
 func readFailure(resp *http.Response) error {
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	var body struct {
-		Error struct{ Code, Message string }
+		Error struct {
+			Code, Message string
+			Offset        *int
+		}
 	}
 	if json.Unmarshal(text, &body) != nil || body.Error.Message == "" {
 		body.Error.Message = strings.TrimSpace(resp.Status + " " + string(text[:min(len(text), 200)]))
 	}
-	err := &remoteError{resp.StatusCode, body.Error.Code, body.Error.Message}
+	err := &remoteError{resp.StatusCode, body.Error.Code, body.Error.Message, body.Error.Offset}
 	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
 		return advise(err, "a token for all databases that is not read-only, in NEARLITE_TOKEN: “nearlite token create --help”")
 	}

@@ -10,6 +10,12 @@ import (
 
 // dump prints SQL that makes the database, or the tables whose name matches, anew.
 func (s *session) dump(ctx context.Context, args []string) error {
+	if s.remote != nil {
+		if err := s.remote.Dump(ctx, s.print.w, pattern(args)); err != nil {
+			return err
+		}
+		return s.print.w.Flush()
+	}
 	c := s.connection()
 	if s.own == nil && s.tx == nil {
 		snapshot, err := s.db.Begin(ctx, &nearlite.TxOptions{ReadOnly: true})

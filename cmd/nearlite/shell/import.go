@@ -18,6 +18,9 @@ import (
 
 // importFile fills a table from a file in one transaction: all rows or none.
 func (s *session) importFile(ctx context.Context, args []string) error {
+	if s.remote != nil {
+		return errRemoteImport
+	}
 	commas := len(args) > 0 && args[0] == "--csv"
 	if commas {
 		args = args[1:]

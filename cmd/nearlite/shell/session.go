@@ -21,6 +21,7 @@ import (
 //   - in own, from the first statement on that leaves something behind: ATTACH, a
 //     temporary table, a PRAGMA with a value.
 type session struct {
+	remote *remote // if not nil, all there is: statements run on a server
 	db     *nearlite.DB
 	tx     *nearlite.Tx // nil outside BEGIN … COMMIT
 	own    *owned       // nil until it is needed
@@ -80,6 +81,9 @@ func (s *session) statement(ctx context.Context, sql string) error {
 
 // route runs one statement where it belongs.
 func (s *session) route(ctx context.Context, sql string) error {
+	if s.remote != nil {
+		return s.showRemote(ctx, sql)
+	}
 	if s.own == nil {
 		if step := s.transactionStep(sql); step != nil {
 			return step(ctx)
@@ -119,6 +123,8 @@ func isVacuum(sql string) bool { return firstWord(sql) == "VACUUM" }
 // connection returns where the next statement runs.
 func (s *session) connection() connection {
 	switch {
+	case s.remote != nil:
+		return s.remote
 	case s.own != nil:
 		return direct{s.own.conn}
 	case s.tx != nil:
@@ -181,5 +187,8 @@ func (s *session) close() error {
 		err = errors.Join(err, s.own.giveBack())
 		s.own = nil
 	}
-	return errors.Join(err, s.db.Close())
+	if s.db != nil {
+		err = errors.Join(err, s.db.Close())
+	}
+	return err
 }

@@ -20,6 +20,7 @@ import (
 // Config of a shell.
 type Config struct {
 	Path       string   // the database; made if it is not there, unless ReadOnly
+	Remote     Remote   // if not nil, what Path stands for: a database of a server
 	ReadOnly   bool     // refuse to write
 	Mode       Mode     // how results are printed
 	Statements []string // run these and end; without any, read Stdin
@@ -57,6 +58,10 @@ func Run(ctx context.Context, c Config) (err error) {
 }
 
 func (s *session) open(ctx context.Context, c Config) (err error) {
+	if c.Remote != nil {
+		s.remote = &remote{c.Remote}
+		return nil
+	}
 	s.db, err = nearlite.Open(ctx, c.Path, &nearlite.Options{
 		ReadOnly:       c.ReadOnly,
 		MustExist:      c.ReadOnly,
