@@ -31,8 +31,13 @@ func (s *blobSet) openEngine(ctx context.Context, api BlobAPI, plan BlobsPlan) (
 		MaxClosure:      24 * time.Hour,
 		CheckpointBytes: 1 << 40,
 		MaxWALBytes:     1 << 40,
+		// The article's cache, a thousand pages: blobs in random order are never
+		// found in a larger one, whose memory only drives other things out of the
+		// processor's caches.
+		CacheSize:       blobCachePages * int64(s.PageSize),
+		ReaderCacheSize: blobCachePages * int64(s.PageSize),
 	}
-	if api == BlobSQL {
+	if api == BlobUnmapped {
 		opts.MmapSize = -1
 	}
 	switch plan.Sync {
