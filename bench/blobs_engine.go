@@ -82,13 +82,13 @@ func (e *engineBlobs) byName() error {
 	if err != nil {
 		return errors.Join(err, e.db.Close())
 	}
-	names := e.set.objectNames()
+	names := newObjectNames()
 	e.get = func(tx *nearlite.ReadTx, key int) (err error) {
-		e.buf, err = store.Append(tx, e.buf[:0], names[key])
+		e.buf, err = store.Append(tx, e.buf[:0], names.objectName(key))
 		return err
 	}
 	e.put = func(tx *nearlite.WriteTx, key int) error {
-		_, err := store.Put(tx, names[key], e.set.rewritten(string(BlobStore), key), nil)
+		_, err := store.Put(tx, names.objectName(key), e.set.rewritten(string(BlobStore), key), nil)
 		return err
 	}
 	return nil
