@@ -45,14 +45,14 @@ func (b Blobs) make(ctx context.Context) (*blobSet, error) {
 	if err := s.fill(ctx); err != nil {
 		return nil, err
 	}
-	if slices.Contains(b.APIs, BlobStore) {
-		if err := s.fillStore(ctx); err != nil {
-			return nil, fmt.Errorf("fill the store: %w", err)
-		}
-	}
 	for _, layout := range BlobLayouts {
 		if err := s.export(ctx, layout); err != nil {
 			return nil, fmt.Errorf("make the files: %w", err)
+		}
+	}
+	if slices.Contains(b.APIs, BlobStore) {
+		if err := s.fillStore(ctx); err != nil {
+			return nil, fmt.Errorf("fill the store: %w", err)
 		}
 	}
 	return s, b.sync()

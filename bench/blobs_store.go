@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"unsafe"
 
 	"github.com/nearlite/nearlite"
@@ -53,21 +55,21 @@ func (s *blobSet) fillStore(ctx context.Context) (err error) {
 	case !errors.Is(err, blob.ErrNotExist):
 		return err
 	}
-	s.versions[place] = versions(s.Count, 0)
-	return errors.Join(s.putAll(ctx, db, store, names), db.Checkpoint(ctx))
+	s.versions[place] = slices.Clone(s.versions[string(Flat)])
+	return errors.Join(s.importFiles(ctx, db, store), db.Checkpoint(context.WithoutCancel(ctx)))
 }
 
-func (s *blobSet) putAll(ctx context.Context, db *nearlite.DB, store *blob.Store, names *blobNames) error {
-	return s.inSteps(ctx, "putting blobs", 0, func(ctx context.Context, from, to int) error {
-		return db.Update(ctx, func(tx *nearlite.WriteTx) error {
-			for key := from; key < to; key++ {
-				if _, err := store.Put(tx, names.objectName(key), s.content(string(BlobStore), key, 0), nil); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	})
+// importFiles makes objects of the flat files, as a user would.
+func (s *blobSet) importFiles(ctx context.Context, db *nearlite.DB, store *blob.Store) error {
+	var done int64
+	_, err := store.Import(ctx, db, os.DirFS(s.dir(Flat)), &blob.TransferOptions{Flat: true, Progress: func(p blob.Progress) {
+		done = p.Files
+		s.Progress.report("importing files", p.Files, p.TotalFiles)
+	}})
+	if ctx.Err() != nil {
+		return &LoadStopped{Rows: "objects", Done: done, Total: int64(s.Count), cause: context.Cause(ctx)}
+	}
+	return err
 }
 
 // inSteps does something to all blobs from one on, some megabytes of them at a
