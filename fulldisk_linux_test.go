@@ -2,37 +2,15 @@ package nearlite
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
-)
 
-// smallDisk mounts a file system of that many bytes, in memory.
-func smallDisk(t *testing.T, size int) string {
-	t.Helper()
-	if os.Getuid() != 0 {
-		t.Skip("only root can mount the small file system that this test fills")
-	}
-	dir := filepath.Join(t.TempDir(), "disk")
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
-		t.Skipf("mount a small file system: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Errorf("a file of the small disk is still open: %v", err)
-			syscall.Unmount(dir, syscall.MNT_DETACH)
-		}
-	})
-	return dir
-}
+	"github.com/nearlite/nearlite/internal/smalldisk"
+)
 
 // fill makes a file of what room there is.
 func fill(t *testing.T, name string) {
@@ -77,7 +55,7 @@ func TestFullDisk(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			dir := smallDisk(t, 6<<20)
+			dir := smalldisk.Mount(t, 6<<20)
 			db := openSmall(t, dir, &test.opts)
 			ballast := filepath.Join(dir, "ballast")
 			if err := os.WriteFile(ballast, make([]byte, 3<<20), 0o600); err != nil {
@@ -166,7 +144,7 @@ func checked(t testing.TB, db *DB) (s string) {
 // With no room for a single block, opening says so; deleting makes room.
 func TestOpenOnFullDisk(t *testing.T) {
 	t.Parallel()
-	dir := smallDisk(t, 1<<20)
+	dir := smalldisk.Mount(t, 1<<20)
 	ballast := filepath.Join(dir, "ballast")
 	fill(t, ballast)
 	_, err := Open(bg, filepath.Join(dir, "new.db"), &Options{Logger: quiet})
@@ -203,7 +181,7 @@ func TestOpenOnFullDisk(t *testing.T) {
 // A database that was closed cleanly can be read with no room for a -shm.
 func TestReadOnFullDisk(t *testing.T) {
 	t.Parallel()
-	dir := smallDisk(t, 1<<20)
+	dir := smalldisk.Mount(t, 1<<20)
 	path := filepath.Join(dir, "a.db")
 	if err := os.WriteFile(path, database(t), 0o600); err != nil {
 		t.Fatal(err)

@@ -11,11 +11,12 @@ import (
 type BlobAPI string
 
 const (
-	// BlobSQL is View and Update on the engine with a prepared statement, and
-	// nothing mapped: a blob comes by system calls, as a file does.
+	// BlobSQL is View and Update of the engine with a prepared statement. Readers
+	// map the file, as the engine has them do by itself.
 	BlobSQL BlobAPI = "sql"
-	// BlobView is the same with the engine's own settings: readers map the file.
-	BlobView BlobAPI = "view"
+	// BlobUnmapped is the same with nothing mapped, as in the article's first chart:
+	// a blob comes by system calls, as a file does.
+	BlobUnmapped BlobAPI = "unmapped"
 	// BlobStore is package blob: a name looked up, a checksum kept. Its objects
 	// are in a database of their own, DB.store, opened with the engine's settings.
 	BlobStore BlobAPI = "store"
@@ -26,7 +27,7 @@ const (
 )
 
 // BlobAPIs are all there are, in the order of a report.
-var BlobAPIs = []BlobAPI{BlobSQL, BlobView, BlobStore, BlobHandle, BlobMapped}
+var BlobAPIs = []BlobAPI{BlobSQL, BlobUnmapped, BlobStore, BlobHandle, BlobMapped}
 
 // BlobLayout is how the same blobs lie in files, one each.
 type BlobLayout string

@@ -31,8 +31,13 @@ func (s *blobSet) openEngine(ctx context.Context, api BlobAPI, plan BlobsPlan) (
 		MaxClosure:      24 * time.Hour,
 		CheckpointBytes: 1 << 40,
 		MaxWALBytes:     1 << 40,
+		// The article's cache, a thousand pages: blobs in random order are never
+		// found in a larger one, whose memory only drives other things out of the
+		// processor's caches.
+		CacheSize:       blobCachePages * int64(s.PageSize),
+		ReaderCacheSize: blobCachePages * int64(s.PageSize),
 	}
-	if api == BlobSQL {
+	if api == BlobUnmapped {
 		opts.MmapSize = -1
 	}
 	switch plan.Sync {
@@ -77,13 +82,13 @@ func (e *engineBlobs) byName() error {
 	if err != nil {
 		return errors.Join(err, e.db.Close())
 	}
-	names := e.set.objectNames()
+	names := newObjectNames()
 	e.get = func(tx *nearlite.ReadTx, key int) (err error) {
-		e.buf, err = store.Append(tx, e.buf[:0], names[key])
+		e.buf, err = store.Append(tx, e.buf[:0], names.objectName(key))
 		return err
 	}
 	e.put = func(tx *nearlite.WriteTx, key int) error {
-		_, err := store.Put(tx, names[key], e.set.rewritten(string(BlobStore), key), nil)
+		_, err := store.Put(tx, names.objectName(key), e.set.rewritten(string(BlobStore), key), nil)
 		return err
 	}
 	return nil

@@ -24,7 +24,7 @@ func (s *blobSet) openHandle(api BlobAPI, plan BlobsPlan) (_ *handleBlobs, err e
 	if err != nil {
 		return nil, err
 	}
-	h := &handleBlobs{set: s, conn: conn, multi: plan.MultiTrans, sql: api == BlobSQL || api == BlobView, buf: make([]byte, s.Size+s.Variance)}
+	h := &handleBlobs{set: s, conn: conn, multi: plan.MultiTrans, sql: api == BlobUnmapped || api == BlobSQL, buf: make([]byte, s.Size+s.Variance)}
 	for _, setting := range h.settings(api, plan) {
 		if err := conn.Exec("PRAGMA " + setting); err != nil {
 			return nil, errors.Join(fmt.Errorf("set %s: %w", setting, err), conn.Close())
@@ -33,17 +33,20 @@ func (s *blobSet) openHandle(api BlobAPI, plan BlobsPlan) (_ *handleBlobs, err e
 	return h, nil
 }
 
+// blobCachePages is the page cache that the article's program gives itself.
+const blobCachePages = 1000
+
 // settings are those of the article's program: a cache of a thousand pages, and
 // of the two settings that decide about a write what the plan says.
 func (h *handleBlobs) settings(api BlobAPI, plan BlobsPlan) []string {
 	settings := []string{
 		"busy_timeout = 10000",
-		"cache_size = 1000",
+		fmt.Sprintf("cache_size = %d", blobCachePages),
 		"synchronous = " + string(plan.Sync),
 		"journal_mode = " + plan.journal(),
 		"wal_autocheckpoint = 0",
 	}
-	if api == BlobMapped || api == BlobView {
+	if api == BlobMapped || api == BlobSQL {
 		return append(settings, "mmap_size = 1099511627776")
 	}
 	return append(settings, "mmap_size = 0")

@@ -66,7 +66,7 @@ func (b Blobs) plans() []BlobsPlan {
 func (b Blobs) article() []BlobsPlan {
 	few := tenth(b.Count)
 	fewest := tenth(few)
-	sql := []BlobAPI{BlobSQL}
+	sql := []BlobAPI{BlobUnmapped}
 	engine := slices.DeleteFunc(slices.Clone(b.APIs), func(api BlobAPI) bool { return api == BlobHandle || api == BlobMapped })
 	if len(engine) == 0 {
 		engine = sql

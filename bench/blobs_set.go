@@ -19,6 +19,7 @@ type blobSet struct {
 	// For each blob, how often it was overwritten in each place that holds it;
 	// its content follows from that. unknown, when an earlier run left it so.
 	versions map[string][]int32
+	run      int32 // the versions this run writes lie above it, and are no other run's
 }
 
 const unknown = -1
@@ -38,20 +39,20 @@ const blobDatabase = "database"
 
 // make makes the blobs, or finds them where an earlier run has left them.
 func (b Blobs) make(ctx context.Context) (*blobSet, error) {
-	s := &blobSet{Blobs: b, noise: make([]byte, noiseWindow+b.Size+b.Variance), versions: map[string][]int32{}}
+	s := &blobSet{Blobs: b, noise: make([]byte, noiseWindow+b.Size+b.Variance), versions: map[string][]int32{}, run: rand.Int32N(1 << 30)}
 	source := rand.NewChaCha8([32]byte{4})
 	source.Read(s.noise)
 	if err := s.fill(ctx); err != nil {
 		return nil, err
 	}
-	if slices.Contains(b.APIs, BlobStore) {
-		if err := s.fillStore(ctx); err != nil {
-			return nil, fmt.Errorf("fill the store: %w", err)
-		}
-	}
 	for _, layout := range BlobLayouts {
 		if err := s.export(ctx, layout); err != nil {
 			return nil, fmt.Errorf("make the files: %w", err)
+		}
+	}
+	if slices.Contains(b.APIs, BlobStore) {
+		if err := s.fillStore(ctx); err != nil {
+			return nil, fmt.Errorf("fill the store: %w", err)
 		}
 	}
 	return s, b.sync()
@@ -87,9 +88,10 @@ func (s *blobSet) content(place string, key int, version int32) []byte {
 	return s.noise[at : at+s.sizeOf(key)]
 }
 
-// rewritten returns new content for a blob, and remembers it.
+// rewritten returns new content for a blob, and remembers it. It is not what an
+// earlier run has left there: SQLite and package blob do not write what is the same.
 func (s *blobSet) rewritten(place string, key int) []byte {
-	version := max(s.versions[place][key], 0) + 1
+	version := max(s.versions[place][key], s.run) + 1
 	s.versions[place][key] = version
 	return s.content(place, key, version)
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
+	"unsafe"
 
 	"github.com/nearlite/nearlite"
 	"github.com/nearlite/nearlite/blob"
@@ -12,14 +15,16 @@ import (
 // storePath returns the database that package blob keeps the blobs in.
 func (b Blobs) storePath() string { return b.DB + ".store" }
 
-// objectNames returns the names of all objects: those of the flat files.
-func (s *blobSet) objectNames() []string {
-	names, dir := make([]string, s.Count), newBlobNames("", Flat)
-	for key := range names {
-		names[key] = dir.of(key)[len("/"):]
-	}
-	return names
+// objectName returns the name of an object, a flat file's, valid until the next.
+// Like a file's it is made where it is needed, in the same memory each time: a
+// table of a hundred thousand would be two waits for memory a blob.
+func (n *blobNames) objectName(key int) string {
+	raw := n.raw(key)
+	return unsafe.String(&raw[1], len(raw)-2)
 }
+
+// newObjectNames returns what makes them.
+func newObjectNames() *blobNames { return newBlobNames("", Flat) }
 
 // fillStore puts the blobs into a store of package blob, unless they are there.
 func (s *blobSet) fillStore(ctx context.Context) (err error) {
@@ -35,10 +40,10 @@ func (s *blobSet) fillStore(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	names, place := s.objectNames(), string(BlobStore)
+	names, place := newObjectNames(), string(BlobStore)
 	var last blob.Info
 	err = db.View(ctx, func(tx *nearlite.ReadTx) error {
-		last, err = store.Stat(tx, names[s.Count-1])
+		last, err = store.Stat(tx, names.objectName(s.Count-1))
 		return err
 	})
 	switch {
@@ -50,21 +55,21 @@ func (s *blobSet) fillStore(ctx context.Context) (err error) {
 	case !errors.Is(err, blob.ErrNotExist):
 		return err
 	}
-	s.versions[place] = versions(s.Count, 0)
-	return errors.Join(s.putAll(ctx, db, store, names), db.Checkpoint(ctx))
+	s.versions[place] = slices.Clone(s.versions[string(Flat)])
+	return errors.Join(s.importFiles(ctx, db, store), db.Checkpoint(context.WithoutCancel(ctx)))
 }
 
-func (s *blobSet) putAll(ctx context.Context, db *nearlite.DB, store *blob.Store, names []string) error {
-	return s.inSteps(ctx, "putting blobs", 0, func(ctx context.Context, from, to int) error {
-		return db.Update(ctx, func(tx *nearlite.WriteTx) error {
-			for key := from; key < to; key++ {
-				if _, err := store.Put(tx, names[key], s.content(string(BlobStore), key, 0), nil); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	})
+// importFiles makes objects of the flat files, as a user would.
+func (s *blobSet) importFiles(ctx context.Context, db *nearlite.DB, store *blob.Store) error {
+	var done int64
+	_, err := store.Import(ctx, db, os.DirFS(s.dir(Flat)), &blob.TransferOptions{Flat: true, Progress: func(p blob.Progress) {
+		done = p.Files
+		s.Progress.report("importing files", p.Files, p.TotalFiles)
+	}})
+	if ctx.Err() != nil {
+		return &LoadStopped{Rows: "objects", Done: done, Total: int64(s.Count), cause: context.Cause(ctx)}
+	}
+	return err
 }
 
 // inSteps does something to all blobs from one on, some megabytes of them at a

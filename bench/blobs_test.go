@@ -123,7 +123,7 @@ func change(t *testing.T, path string) {
 func TestBlobsArticle(t *testing.T) {
 	t.Parallel()
 	b := tinyBlobs(t)
-	b.Article, b.Rounds, b.APIs = true, 1, []BlobAPI{BlobMapped, BlobSQL}
+	b.Article, b.Rounds, b.APIs = true, 1, []BlobAPI{BlobMapped, BlobUnmapped}
 	if runtime.GOOS != "linux" {
 		t.Skip("cold caches are measured on Linux")
 	}
@@ -157,7 +157,7 @@ func TestBlobsArticle(t *testing.T) {
 	if err := report.WriteTable(&out); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"chart 1, 2, 3", "chart 5", "files win, sql", "disk by page size", "1.0 MiB"} {
+	for _, want := range []string{"chart 1, 2, 3", "chart 5", "files win, unmapped", "disk by page size", "1.0 MiB"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the table does not say %q:\n%s", want, &out)
 		}
@@ -291,13 +291,13 @@ func TestMedianAndQuotients(t *testing.T) {
 // A round in which the whole machine is slow must not change a ratio.
 func TestRatioIsByRound(t *testing.T) {
 	t.Parallel()
-	r := &blobRun{plan: BlobsPlan{APIs: []BlobAPI{BlobSQL}}, series: []*BlobSeries{
-		{Store: string(BlobSQL), Micros: []float64{2, 20, 2}},
+	r := &blobRun{plan: BlobsPlan{APIs: []BlobAPI{BlobUnmapped}}, series: []*BlobSeries{
+		{Store: string(BlobUnmapped), Micros: []float64{2, 20, 2}},
 		{Store: string(Flat), Micros: []float64{4, 40, 5}},
 		{Store: string(Tree), Micros: []float64{6, 60, 6}},
 	}}
 	p := newBlobsPart(r)
-	if got := []float64{p.Ratio[BlobSQL][Flat], p.Low[BlobSQL][Flat], p.High[BlobSQL][Flat], p.Ratio[BlobSQL][Tree]}; !slices.Equal(got, []float64{2, 2, 2.5, 3}) {
+	if got := []float64{p.Ratio[BlobUnmapped][Flat], p.Low[BlobUnmapped][Flat], p.High[BlobUnmapped][Flat], p.Ratio[BlobUnmapped][Tree]}; !slices.Equal(got, []float64{2, 2, 2.5, 3}) {
 		t.Errorf("ratio, lowest, highest, tree: %v", got)
 	}
 }
@@ -306,7 +306,7 @@ func TestCrossover(t *testing.T) {
 	t.Parallel()
 	points := func(ratios ...float64) (points []SweepPoint) {
 		for i, ratio := range ratios {
-			points = append(points, SweepPoint{Size: 1024 << i, Ratio: BlobRatios{BlobSQL: {Flat: ratio}}})
+			points = append(points, SweepPoint{Size: 1024 << i, Ratio: BlobRatios{BlobUnmapped: {Flat: ratio}}})
 		}
 		return points
 	}
@@ -319,7 +319,7 @@ func TestCrossover(t *testing.T) {
 		{points(1.5, 1.2, 1.0, 0.5), "about 4.0 KiB"},
 		{points(1.5, 0.9, 1.1, 0.9), "about 5.7 KiB"}, // noise before the last crossing
 	} {
-		if got := crossover(test.points, BlobSQL).String(); got != test.want {
+		if got := crossover(test.points, BlobUnmapped).String(); got != test.want {
 			t.Errorf("%v: %s, want %s", test.points, got, test.want)
 		}
 	}

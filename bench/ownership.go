@@ -19,7 +19,7 @@ var ownSchema = map[string]string{
 }
 
 // storeTables are what a database of package blob has besides.
-var storeTables = []string{"blob", "blob_content", "blob_chunk", "blob_loose"}
+var storeTables = []string{"blob", "blob_content", "blob_chunk", "blob_loose", "blob_place"}
 
 // countedAccounts is how many accounts are counted: a million takes 10 ms, a
 // billion minutes, and of those the rowids have to do.

@@ -115,7 +115,7 @@ func TestBlobsGoOn(t *testing.T) {
 	t.Parallel()
 	b := tinyBlobs(t)
 	b.Count, b.Size, b.Variance = 20, 1<<20, 100
-	for _, at := range []string{"loading blobs", "putting blobs", "writing files"} {
+	for _, at := range []string{"loading blobs", "writing files", "importing files"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		b.Progress = func(step string, done, total int64) {
 			if strings.HasPrefix(step, at) {

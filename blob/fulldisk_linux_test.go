@@ -12,35 +12,14 @@ import (
 	"time"
 
 	"github.com/nearlite/nearlite"
+	"github.com/nearlite/nearlite/internal/smalldisk"
 )
-
-// smallDisk mounts a file system of that many bytes, in memory.
-func smallDisk(t *testing.T, size int) string {
-	t.Helper()
-	if os.Getuid() != 0 {
-		t.Skip("only root can mount the small file system that this test fills")
-	}
-	dir := filepath.Join(t.TempDir(), "disk")
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
-		t.Skipf("mount a small file system: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Errorf("a file of the small disk is still open: %v", err)
-			_ = syscall.Unmount(dir, syscall.MNT_DETACH)
-		}
-	})
-	return dir
-}
 
 // An import that fills the disk says so, leaves whole files, and goes on when
 // there is room.
 func TestImportOnFullDisk(t *testing.T) {
 	t.Parallel()
-	disk := smallDisk(t, 64<<20)
+	disk := smalldisk.Mount(t, 64<<20)
 	ballast := filepath.Join(disk, "ballast")
 	if err := os.WriteFile(ballast, make([]byte, 44<<20), 0o600); err != nil {
 		t.Fatal(err)
@@ -110,7 +89,7 @@ func TestImportOnFullDisk(t *testing.T) {
 // An export that fills the disk says so and leaves no half file.
 func TestExportOnFullDisk(t *testing.T) {
 	t.Parallel()
-	disk := smallDisk(t, 2<<20)
+	disk := smalldisk.Mount(t, 2<<20)
 	s, db := setup(t, nil)
 	for i := range 5 {
 		put(t, s, db, fmt.Sprint(i), noise(700_000), nil)

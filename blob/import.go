@@ -9,6 +9,7 @@ import (
 	"path"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/nearlite/nearlite"
 )
@@ -39,8 +40,8 @@ func (s *Store) Import(ctx context.Context, db *nearlite.DB, from fs.FS, opts *T
 }
 
 // importer moves files through three stages: one goroutine finds them, some read
-// and hash them, one writes the small ones, as many in a transaction as have
-// come meanwhile. Large files are uploaded by those who read them.
+// and hash them, one writes the small ones, as many in a transaction as come in
+// a moment. Large files are uploaded by those who read them.
 type importer struct {
 	*transfer
 	s     *Store
@@ -65,6 +66,10 @@ type object struct {
 	content []byte
 	opts    PutOptions
 }
+
+// importWait is how long a transaction waits for more small files: the more it has
+// to choose from, the better they share pages.
+const importWait = 20 * time.Millisecond
 
 func (im *importer) run() error {
 	if im.opts.Progress != nil {
@@ -253,6 +258,7 @@ func (s *sourceReader) Read(p []byte) (int, error) {
 func (im *importer) write() {
 	for first := range im.small {
 		batch, size := []object{first}, len(first.content)
+		full := time.After(importWait)
 	more:
 		for size < uploadStep && len(batch) < pageSize {
 			select {
@@ -262,7 +268,7 @@ func (im *importer) write() {
 				}
 				batch = append(batch, o)
 				size += len(o.content)
-			default:
+			case <-full:
 				break more
 			}
 		}
@@ -273,22 +279,66 @@ func (im *importer) write() {
 }
 
 func (im *importer) put(batch []object) error {
-	same := make([]bool, len(batch))
-	err := im.db.Update(im.ctx, func(tx *nearlite.WriteTx) error {
-		for i, o := range batch {
-			old, err := im.s.find(tx, o.name)
-			same[i] = err == nil && old.SHA256 == o.opts.SHA256
-			if _, err := im.s.Put(tx, o.name, o.content, &o.opts); err != nil {
-				return err
-			}
-		}
-		return nil
+	var written []bool
+	err := im.db.Update(im.ctx, func(tx *nearlite.WriteTx) (err error) {
+		written, err = im.s.putAll(tx, batch)
+		return err
 	})
 	if err != nil {
 		return err
 	}
 	for i, o := range batch {
-		im.done(int64(len(o.content)), !same[i])
+		im.done(int64(len(o.content)), written[i])
 	}
 	return nil
+}
+
+// putAll stores small objects with known sums, and reports which of them were not
+// there already. The contents of new ones lie in the order of [packed].
+func (s *Store) putAll(tx *nearlite.WriteTx, batch []object) (written []bool, err error) {
+	written = make([]bool, len(batch))
+	var fresh, rest, sizes []int
+	names := map[string]bool{}
+	for i, o := range batch {
+		old, found, err := s.findToWrite(tx, o.name)
+		if err != nil {
+			return nil, failed("put", o.name, err)
+		}
+		if written[i] = old.SHA256 != o.opts.SHA256; found || names[o.name] {
+			rest = append(rest, i)
+			continue
+		}
+		names[o.name] = true
+		fresh, sizes = append(fresh, i), append(sizes, len(o.content))
+	}
+	page, err := nearlite.One[int](tx, "SELECT page_size FROM pragma_page_size")
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]int64, len(batch))
+	for _, at := range packed(sizes, page) {
+		o := &batch[fresh[at]]
+		res, err := tx.Exec(s.sql.addContent, o.content)
+		if err != nil {
+			return nil, failed("put", o.name, err)
+		}
+		ids[fresh[at]] = res.LastInsertRowID
+	}
+	for _, i := range fresh {
+		o := &batch[i]
+		info, err := o.opts.info(o.name, s.now())
+		if err == nil {
+			info.Size, info.SHA256 = int64(len(o.content)), o.opts.SHA256
+			err = s.publish(tx, entry{Info: info, id: ids[i]})
+		}
+		if err != nil {
+			return nil, failed("put", o.name, err)
+		}
+	}
+	for _, i := range rest {
+		if _, err := s.Put(tx, batch[i].name, batch[i].content, &batch[i].opts); err != nil {
+			return nil, err
+		}
+	}
+	return written, nil
 }

@@ -52,24 +52,31 @@ func (s *Store) putRow(tx *nearlite.WriteTx, info Info, content []byte) error {
 	if err != nil {
 		return err
 	}
-	e := entry{Info: info}
-	switch {
-	case found && old.chunk == 0 && old.Size == info.Size && old.SHA256 == info.SHA256:
-		e.id = old.id
-	case found && old.chunk == 0:
-		e.id = old.id
-		_, err = tx.Exec(s.sql.setContent, content, e.id)
-	default:
-		res, failure := tx.Exec(s.sql.addContent, content)
-		e.id, err = res.LastInsertRowID, failure
+	if found && old.chunk == 0 {
+		return s.overwrite(tx, old, info, content)
 	}
-	if err == nil && found && old.chunk != 0 {
+	res, err := tx.Exec(s.sql.addContent, content)
+	if err == nil && found {
 		err = s.release(tx, old)
 	}
 	if err != nil {
 		return err
 	}
-	return s.publish(tx, e)
+	return s.publish(tx, entry{Info: info, id: res.LastInsertRowID})
+}
+
+// overwrite leaves the index alone if the size is the same.
+func (s *Store) overwrite(tx *nearlite.WriteTx, old entry, info Info, content []byte) error {
+	if old.Size != info.Size || old.SHA256 != info.SHA256 {
+		if _, err := tx.Exec(s.sql.setContent, content, old.id); err != nil {
+			return err
+		}
+	}
+	if old.Size != info.Size {
+		return s.publish(tx, entry{Info: info, id: old.id})
+	}
+	_, err := tx.Exec(s.sql.refresh, info.ModTime.UnixNano(), info.ContentType, info.SHA256[:], info.Name)
+	return err
 }
 
 // publish makes the entry of the table of names: from now on the object is there.

@@ -9,11 +9,11 @@ import (
 )
 
 var apis = map[bench.BlobAPI]string{
-	bench.BlobSQL:    "View, not mapped",
-	bench.BlobView:   "View",
-	bench.BlobStore:  "package blob",
-	bench.BlobHandle: "blob handle, not mapped",
-	bench.BlobMapped: "blob handle, mapped",
+	bench.BlobUnmapped: "View, not mapped",
+	bench.BlobSQL:      "View",
+	bench.BlobStore:    "package blob",
+	bench.BlobHandle:   "blob handle, not mapped",
+	bench.BlobMapped:   "blob handle, mapped",
 }
 
 func api(a bench.BlobAPI) string {
@@ -104,7 +104,7 @@ func partTitle(p bench.BlobsPart) string {
 // quoted is the way to a blob that a message is about: the one that is used
 // most, not the one that looks best.
 func quoted(p bench.BlobsPart) bench.BlobAPI {
-	for _, a := range []bench.BlobAPI{bench.BlobView, bench.BlobStore, bench.BlobSQL} {
+	for _, a := range []bench.BlobAPI{bench.BlobSQL, bench.BlobStore, bench.BlobUnmapped} {
 		if slices.Contains(p.APIs, a) {
 			return a
 		}
@@ -148,7 +148,7 @@ func sweepFigure(r *bench.BlobsReport, suffix string) Figure {
 			continue
 		}
 		l.curves = append(l.curves, c)
-		if crossover, ok := r.Crossover[a]; ok && (a == bench.BlobView || len(l.curves) == 1) {
+		if crossover, ok := r.Crossover[a]; ok && (a == bench.BlobSQL || len(l.curves) == 1) {
 			message = fmt.Sprintf("%s is faster than files up to %s", api(a), upTo(crossover))
 		}
 	}

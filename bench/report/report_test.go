@@ -39,14 +39,14 @@ func readsReport(mode bench.ReadMode, each float64) *bench.ReadsReport {
 }
 
 func ratios(flat, tree float64) bench.BlobRatios {
-	return bench.BlobRatios{bench.BlobView: {bench.Flat: flat, bench.Tree: tree}}
+	return bench.BlobRatios{bench.BlobSQL: {bench.Flat: flat, bench.Tree: tree}}
 }
 
 func blobsReport() *bench.BlobsReport {
 	part := func(p bench.BlobsPlan, ratio float64) bench.BlobsPart {
-		p.APIs, p.Count = []bench.BlobAPI{bench.BlobView}, 1000
+		p.APIs, p.Count = []bench.BlobAPI{bench.BlobSQL}, 1000
 		return bench.BlobsPart{BlobsPlan: p, Ratio: ratios(ratio, ratio*1.1), Low: ratios(ratio*0.9, ratio), High: ratios(ratio*1.2, ratio*1.3),
-			Series: []bench.BlobSeries{{Store: "view", Median: 2}, {Store: "flat", Median: 2 * ratio, Forgotten: "drop_caches"}}}
+			Series: []bench.BlobSeries{{Store: "sql", Median: 2}, {Store: "flat", Median: 2 * ratio, Forgotten: "drop_caches"}}}
 	}
 	r := &bench.BlobsReport{
 		Workload: "blobs",
@@ -56,7 +56,7 @@ func blobsReport() *bench.BlobsReport {
 			part(bench.BlobsPlan{Name: "cold reads", Cold: true}, 0.5),
 		},
 		Sweep:     []bench.SweepPoint{{Size: 1024, Ratio: ratios(3, 3)}, {Size: 1 << 20, Ratio: ratios(0.5, 0.5)}},
-		Crossover: map[bench.BlobAPI]bench.Crossover{bench.BlobView: {Where: bench.At, Bytes: 200 << 10}},
+		Crossover: map[bench.BlobAPI]bench.Crossover{bench.BlobSQL: {Where: bench.At, Bytes: 200 << 10}},
 		Disk: bench.BlobsDisk{Content: 10_000_000, Database: 10_700_000, Files: map[bench.BlobLayout]int64{bench.Flat: 12_100_000, bench.Tree: 12_200_000},
 			Less: map[bench.BlobLayout]float64{bench.Flat: 11.6, bench.Tree: 12.3}, ByPage: []bench.PageUsage{{PageSize: 4096, PerBlob: 10_700, Less: 11.6, EqualLess: 16.6}}},
 		Limit:    bench.BlobsLimit{Call: 0.08, Read: 2, Copy: 1.5},
@@ -174,7 +174,7 @@ func TestHostileTextStaysText(t *testing.T) {
 	l.Machine.CPU, l.Machine.FileSystem, l.Machine.Load, l.SQLite.Version = hostile, hostile, hostile, hostile
 	r.Settings.Query, r.Settings.SQL = hostile, hostile
 	b.Parts[0].Name, b.Settings.Order, b.Parts[2].Series[0].Forgotten = hostile, hostile, hostile
-	b.Crossover[bench.BlobView] = bench.Crossover{Where: hostile}
+	b.Crossover[bench.BlobSQL] = bench.Crossover{Where: hostile}
 	a.Columns[0], a.Tables[0].Title, a.Tables[0].Rows[0].Name = hostile, hostile, hostile
 	s := serverReport()
 	s.Servers[0].Version, s.Servers[1].Flags, s.Settings.Insert, s.Idle.Steps[0].Step, s.Loads[0].Work = hostile, []string{hostile}, hostile, hostile, hostile

@@ -14,7 +14,7 @@ type BlobsCmd struct {
 	Variance int      `default:"2000" placeholder:"BYTES" help:"How much smaller or larger one is at most (default: ${default})."`
 	PageSize int      `placeholder:"BYTES" help:"Pages of a new database (default: the engine's)."`
 	Order    string   `enum:"random,asc,desc" default:"random" placeholder:"ORDER" help:"random, asc or desc (default: ${default})."`
-	API      []string `name:"api" enum:"sql,view,store,blob,mmap" default:"sql,view,store,blob,mmap" placeholder:"API" help:"Ways to a blob in the database: sql: View and Update, nothing mapped; view: the same as the engine sets itself up, mapped; store: package blob; blob: a blob handle; mmap: a blob handle on a mapped file (default: all)."`
+	API      []string `name:"api" enum:"sql,unmapped,store,blob,mmap" default:"sql,unmapped,store,blob,mmap" placeholder:"API" help:"Ways to a blob in the database: sql: View and Update; unmapped: the same with nothing mapped; store: package blob; blob: a blob handle, unmapped; mmap: a blob handle on a mapped file (default: all)."`
 	Rounds   int      `default:"5" placeholder:"N" help:"Rounds that count, after one that does not (default: ${default})."`
 
 	Update     bool `help:"Overwrite a tenth of the blobs, too."`

@@ -9,7 +9,7 @@ import (
 func TestBenchBlobsFlags(t *testing.T) {
 	t.Parallel()
 	defaults := BlobsCmd{DB: "blobs.db", Count: 100_000, Size: 10_000, Variance: 2000, Order: "random",
-		API: []string{"sql", "view", "store", "blob", "mmap"}, Rounds: 5}
+		API: []string{"sql", "unmapped", "store", "blob", "mmap"}, Rounds: 5}
 	all := BlobsCmd{DB: "x.db", Count: 5, Size: 60, Variance: 7, PageSize: 8192, Order: "asc", API: []string{"sql", "mmap"}, Rounds: 2,
 		Update: true, NoSync: true, Fsync: true, MultiTrans: true, Cold: true, Article: true, Sweep: true, JSON: "x.json"}
 	for args, want := range map[string]BlobsCmd{

@@ -51,7 +51,7 @@ func (c *BlobGetCmd) Run(ctx context.Context, env *Env) error {
 		return advise(fmt.Errorf("get %s: it is a directory", printable(c.Name)), "nearlite blob export "+quoteArg(c.DB)+" DIRECTORY --dir "+quoteArg(c.Name))
 	}
 	if c.File == "" || c.File == "-" {
-		_, err := io.Copy(contextWriter{ctx, env.Stdout}, in)
+		_, err := io.Copy(env.Stdout, contextReader{ctx, in})
 		return c.explain(err)
 	}
 	bar := terminal.Bytes(env.Stderr, "get", stat.Size())
@@ -90,7 +90,7 @@ func makeFile(name string, force bool, modified time.Time, fill func(io.Writer) 
 	return err
 }
 
-// contextReader and contextWriter end when their context does.
+// contextReader ends when its context does.
 type contextReader struct {
 	ctx context.Context
 	r   io.Reader
@@ -102,17 +102,4 @@ func (c contextReader) Read(p []byte) (int, error) {
 		return 0, context.Cause(c.ctx)
 	}
 	return c.r.Read(p)
-}
-
-type contextWriter struct {
-	ctx context.Context
-	w   io.Writer
-}
-
-// Write writes, unless the context has ended.
-func (c contextWriter) Write(p []byte) (int, error) {
-	if c.ctx.Err() != nil {
-		return 0, context.Cause(c.ctx)
-	}
-	return c.w.Write(p)
 }

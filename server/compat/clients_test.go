@@ -95,9 +95,11 @@ func TestClientsWithToken(t *testing.T) {
 			t.Parallel()
 			p := start(t)
 			client(t, "token.mjs", "http", p)
-			client(t, "token.mjs", "ws", p)
+			if name == "nearlite" { // sqld hangs up without a word
+				client(t, "token.mjs", "ws", p)
+			}
 			p.token = token
-			client(t, "client.mjs", "http", p)
+			client(t, "client.mjs", "ws", p)
 			client(t, "libsql.mjs", "http", p)
 		})
 	}
