@@ -25,8 +25,9 @@ export CGO_CFLAGS := $(strip -O2 -g $(SQLITE_FLAGS))
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 NEARLITE    := bin/nearlite
-# GORM, goose and sqlc on the driver: a module of its own, for what they need.
-COMPAT      := sqldriver/compat
+# GORM, goose and sqlc on the driver, libSQL's Go client on the server: modules of
+# their own, for what they need.
+COMPAT      := sqldriver/compat server/compat/goclient
 LIMITS_DIR  ?= ../shared/limits
 FUZZTIME    ?= 10s
 
@@ -43,7 +44,7 @@ build: ## compile bin/nearlite (the first time compiles SQLite: about a minute)
 
 test: ## every test, the linter's among them
 	go test -timeout 10m ./...
-	cd $(COMPAT) && go test -timeout 10m ./...
+	set -e; for module in $(COMPAT); do (cd $$module && go test -timeout 10m ./...); done
 
 check: fmt-check lint test race ## what has to pass before a commit: fmt, vet, lint, tests, races
 
@@ -94,7 +95,7 @@ fmt-check:
 
 vet:
 	go vet ./...
-	cd $(COMPAT) && go vet ./...
+	set -e; for module in $(COMPAT); do (cd $$module && go vet ./...); done
 
 lint: vet ## go vet, staticcheck, and the table of floors in internal/lint
 	GOFLAGS= go run $(STATICCHECK) -tags $(TAGS) ./...
@@ -102,7 +103,7 @@ lint: vet ## go vet, staticcheck, and the table of floors in internal/lint
 
 race: ## every test under the race detector
 	go test -race -timeout 15m ./...
-	cd $(COMPAT) && go test -race -timeout 15m ./...
+	set -e; for module in $(COMPAT); do (cd $$module && go test -race -timeout 15m ./...); done
 
 fuzz-short: ## every fuzz test for FUZZTIME (10s)
 	@set -e; for pkg in $$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...); do \
