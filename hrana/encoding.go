@@ -27,6 +27,10 @@ const (
 // maxDepth bounds how deep conditions and unknown JSON may nest; protobuf's own libraries stop at 100.
 const maxDepth = 100
 
+// maxParts bounds how many requests, statements, conditions, values and the like one
+// message may have. Each takes some two bytes in protobuf and a hundred in memory.
+const maxParts = 2 << 20
+
 // DecodeError says what is wrong with the bytes of a message. Decoders return no other error.
 type DecodeError struct {
 	Encoding Encoding

@@ -16,6 +16,7 @@ type scanner struct {
 	data  []byte
 	pos   int
 	depth int
+	parts int
 	err   *DecodeError
 }
 
@@ -138,6 +139,10 @@ func (s *scanner) array(what string, element func()) {
 		return
 	}
 	for more := !s.take(']'); more && s.err == nil; {
+		if s.parts++; s.parts > maxParts {
+			s.fail("it has more than " + strconv.Itoa(maxParts) + " parts")
+			return
+		}
 		element()
 		if more = s.take(','); !more && !s.take(']') {
 			s.failNot("a comma or the end of " + what)

@@ -20,6 +20,7 @@ type protoReader struct {
 	pos   int
 	end   int
 	depth int
+	parts int
 	num   protowire.Number
 	typ   protowire.Type
 	err   *DecodeError
@@ -152,6 +153,10 @@ func message[T any](r *protoReader, m *T, read func(*protoReader, *T)) {
 	}
 	if r.depth++; r.depth > maxDepth {
 		r.fail("it nests deeper than " + strconv.Itoa(maxDepth))
+		return
+	}
+	if r.parts++; r.parts > maxParts {
+		r.fail("it has more than " + strconv.Itoa(maxParts) + " parts")
 		return
 	}
 	after := r.end

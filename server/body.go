@@ -1,18 +1,24 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 )
 
-// A body is a request's, read completely.
+// A body is a request's, read completely. While it comes, its memory is counted as
+// arriving, of which there is a share: clients that send large bodies slowly keep
+// each other waiting, and nobody else. Then it is counted for what it will be
+// decoded to.
 type body struct {
-	buf    *[]byte
-	memory *memory
-	taken  int64
+	s        *Server
+	buf      *[]byte
+	arriving int64 // taken of s.arriving
+	taken    int64 // taken of s.memory
 }
 
 // bytes are valid until release.
@@ -21,69 +27,120 @@ func (b *body) bytes() []byte { return *b.buf }
 // release gives the memory back.
 func (b *body) release() {
 	giveBuffer(b.buf)
-	b.memory.give(b.taken)
+	b.arrive()
+	b.s.memory.give(b.taken)
 }
 
-// decodedFactor is how much memory a body is counted for: its bytes, and what they
-// are decoded to, which for hostile ones is much more still.
-const decodedFactor = 4
+// arrive gives back what was counted while the body came.
+func (b *body) arrive() {
+	b.s.arriving.give(b.arriving)
+	b.arriving = 0
+}
+
+const (
+	// decodedFactor is how much memory a body is counted for: its bytes, the texts
+	// and blobs that are made of them, and what SQLite is given.
+	decodedFactor = 4
+	// partSize is what one part of a body may take besides, be it a request, a
+	// statement, a condition or a value.
+	partSize = 128
+)
+
+// parts returns how many parts a body has at most, about: in JSON each begins with a
+// brace or ends with a comma, and in protobuf each takes two bytes and mostly four.
+func (b *body) parts(protobuf bool) int {
+	if protobuf {
+		return len(*b.buf) / 4
+	}
+	return bytes.Count(*b.buf, []byte("{")) + bytes.Count(*b.buf, []byte(","))
+}
+
+// count takes the memory that a body needs which has come.
+func (b *body) count(ctx context.Context, protobuf bool) error {
+	need := decodedFactor*int64(len(*b.buf)) + partSize*int64(b.parts(protobuf))
+	if need <= small {
+		return nil
+	}
+	if need > b.s.memory.most && !protobuf { // whose decoder has a bound of its own
+		return &failure{status: http.StatusRequestEntityTooLarge, code: "BODY_TOO_LARGE",
+			message: fmt.Sprintf("The body of %d bytes has %d parts, and to decode it would take more memory than there is: send less at a time", len(*b.buf), b.parts(false))}
+	}
+	need = min(need, b.s.memory.most)
+	if err := b.s.memory.take(ctx, need); err != nil {
+		return err
+	}
+	b.taken = need
+	b.arrive()
+	return nil
+}
 
 // readBody reads a request's body. One larger than most is refused before its end
-// is awaited, and the memory of a large one is taken before it comes.
+// is awaited.
 func (s *Server) readBody(c *call) (_ *body, err error) {
-	r, most := c.r, s.opts.MaxBody
-	if r.ContentLength > most {
-		return nil, tooLarge(most)
+	if c.r.ContentLength > s.opts.MaxBody {
+		return nil, tooLarge(s.opts.MaxBody)
 	}
-	b := &body{buf: takeBuffer(), memory: &s.memory}
+	b := &body{s: s, buf: takeBuffer()}
 	defer func() {
 		if err != nil {
 			b.release()
 		}
 	}()
-	if r.ContentLength >= 0 {
-		if err := b.grow(r.Context(), int(r.ContentLength)); err != nil {
-			return nil, err
-		}
-		*b.buf = (*b.buf)[:r.ContentLength]
-		if _, err := io.ReadFull(r.Body, *b.buf); err != nil {
-			return nil, unread(err)
-		}
-		return b, nil
+	if err := b.read(c); err != nil {
+		return nil, err
 	}
+	return b, b.count(c.r.Context(), c.dialect == protobufDialect)
+}
+
+// read reads the body from its connection, which the server may end meanwhile if it
+// needs the place.
+func (b *body) read(c *call) error {
+	conn := connOf(c.r.Context())
+	conn.await()
+	defer conn.work()
 	for {
-		if len(*b.buf) == cap(*b.buf) {
-			if err := b.grow(r.Context(), 2*cap(*b.buf)); err != nil {
-				return nil, err
-			}
+		if err := b.grow(c.r.Context(), c.r.ContentLength); err != nil {
+			return err
 		}
-		n, err := r.Body.Read((*b.buf)[len(*b.buf):cap(*b.buf)])
+		n, err := c.r.Body.Read((*b.buf)[len(*b.buf):cap(*b.buf)])
 		*b.buf = (*b.buf)[:len(*b.buf)+n]
-		if int64(len(*b.buf)) > most {
-			return nil, tooLarge(most)
-		}
-		if err == io.EOF {
-			return b, nil
-		}
-		if err != nil {
-			return nil, unread(err)
+		switch size := int64(len(*b.buf)); {
+		case size > b.s.opts.MaxBody:
+			return tooLarge(b.s.opts.MaxBody)
+		case err == io.EOF, err == nil && size == c.r.ContentLength:
+			c.takeTime()
+			return nil
+		case err != nil:
+			return unread(err)
 		}
 	}
 }
 
-// grow makes room for size bytes in all.
-func (b *body) grow(ctx context.Context, size int) error {
-	if need := min(decodedFactor*int64(size), b.memory.most) - b.taken; size > small && need > 0 {
-		if err := b.memory.take(ctx, need); err != nil {
+// takeTime ends the deadline of the request's body, which has come: net/http would
+// take its expiry for the end of the client, and the answer may take its time.
+func (c *call) takeTime() {
+	_ = http.NewResponseController(c.w).SetReadDeadline(time.Time{}) // a test's server may have none
+}
+
+// grow makes room for more when there is none. Beyond what is small it is taken as the
+// bytes come, since a client can announce as many as it likes.
+func (b *body) grow(ctx context.Context, announced int64) error {
+	if len(*b.buf) < cap(*b.buf) {
+		return nil
+	}
+	size := int64(2 * cap(*b.buf))
+	if announced >= 0 && announced <= max(size, small) {
+		size = max(announced, int64(len(*b.buf))+1)
+	}
+	if need := min(size, b.s.arriving.most) - b.arriving; size > small && need > 0 {
+		if err := b.s.arriving.take(ctx, need); err != nil {
 			return err
 		}
-		b.taken += need
+		b.arriving += need
 	}
-	if size > cap(*b.buf) {
-		larger := make([]byte, len(*b.buf), size)
-		copy(larger, *b.buf)
-		*b.buf = larger
-	}
+	larger := make([]byte, len(*b.buf), size)
+	copy(larger, *b.buf)
+	*b.buf = larger
 	return nil
 }
 

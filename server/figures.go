@@ -16,10 +16,11 @@ type figures struct {
 	received    atomic.Uint64 // bytes
 	sent        atomic.Uint64
 	connections atomic.Int64
-	working     atomic.Int64 // requests at work in a transaction that is open
-	sockets     atomic.Int64 // WebSockets
-	wsStreams   atomic.Int64 // their streams
-	wsBusy      atomic.Int64 // of them in a transaction
+	evicted     atomic.Uint64 // connections, to make place for others
+	working     atomic.Int64  // requests at work in a transaction that is open
+	sockets     atomic.Int64  // WebSockets
+	wsStreams   atomic.Int64  // their streams
+	wsBusy      atomic.Int64  // of them in a transaction
 	slow        atomic.Uint64
 }
 

@@ -28,7 +28,7 @@ import (
 // What one client can make the server keep is bounded in numbers by the constants
 // below, and in bytes by the server's memory, of which a socket has pendingFree and
 // outgoingFree without asking. A client that does not read is cut off after
-// writePatience.
+// WriteTimeout.
 type socket struct {
 	s       *Server
 	conn    *websocket.Conn
@@ -124,7 +124,7 @@ func (c *call) socket() error {
 	if c.r.Header["Sec-Websocket-Protocol"] != nil && !k.agree(c.r.Header.Values("Sec-WebSocket-Protocol")) {
 		return protocolFailure(errors.New("Only these WebSocket subprotocols are supported: hrana3-protobuf hrana3 hrana2 hrana1"))
 	}
-	w := &hijacker{ResponseWriter: c.w}
+	w := &hijacker{ResponseWriter: c.w, s: s}
 	opts := websocket.AcceptOptions{InsecureSkipVerify: true} // the origin was looked at above
 	for _, p := range subprotocols {
 		opts.Subprotocols = append(opts.Subprotocols, p.name)
@@ -267,8 +267,12 @@ func (w *work) done() {
 func (k *socket) receive(w *work, r io.Reader) (*hrana.ClientMsg, error) {
 	buf := takeBuffer()
 	defer func() { giveBuffer(buf) }()
-	b := &body{buf: buf, memory: &k.s.memory}
+	b := &body{s: k.s, buf: buf}
+	defer b.arrive()
 	err := k.read(b, r)
+	if err == nil {
+		err = b.count(k.ctx, k.enc == hrana.Protobuf)
+	}
 	buf, w.taken, w.size = b.buf, b.taken, int64(len(*b.buf))
 	if k.pending.Add(w.size) > pendingFree && err == nil && w.taken == 0 {
 		if err = k.s.memory.take(k.ctx, decodedFactor*w.size); err == nil {
@@ -277,6 +281,9 @@ func (k *socket) receive(w *work, r io.Reader) (*hrana.ClientMsg, error) {
 	}
 	if errors.Is(err, errMemory) {
 		return nil, &closing{websocket.StatusTryAgainLater, err.Error()}
+	}
+	if f := (*failure)(nil); errors.As(err, &f) {
+		return nil, &closing{websocket.StatusMessageTooBig, f.message}
 	}
 	if err != nil {
 		return nil, err
@@ -293,10 +300,8 @@ func (k *socket) read(b *body, r io.Reader) error {
 	k.tcp.begin()
 	defer k.tcp.rest()
 	for {
-		if len(*b.buf) == cap(*b.buf) {
-			if err := b.grow(k.ctx, 2*cap(*b.buf)); err != nil {
-				return err
-			}
+		if err := b.grow(k.ctx, -1); err != nil {
+			return err
 		}
 		n, err := r.Read((*b.buf)[len(*b.buf):cap(*b.buf)])
 		*b.buf = (*b.buf)[:len(*b.buf)+n]

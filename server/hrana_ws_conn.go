@@ -17,6 +17,7 @@ import (
 // than HTTP has: there are many sockets, and most are idle.
 type hijacker struct {
 	http.ResponseWriter
+	s    *Server
 	conn *socketConn
 }
 
@@ -29,7 +30,7 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
-	h.conn = &socketConn{Conn: conn, early: bytes.Clone(early)}
+	h.conn = &socketConn{Conn: conn, early: bytes.Clone(early), s: h.s}
 	return h.conn, bufio.NewReadWriter(bufio.NewReaderSize(h.conn, socketBuffer), bufio.NewWriterSize(h.conn, socketBuffer)), nil
 }
 
@@ -37,17 +38,14 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // and not for long inside of one.
 type socketConn struct {
 	net.Conn
+	s      *Server
 	early  []byte      // what came before the connection was taken over
 	inside atomic.Bool // a message has begun
 	timed  atomic.Bool // reading has a deadline
 }
 
-const (
-	// messagePatience is how long a message may take to come.
-	messagePatience = time.Minute
-	// writePiece is how much has writePatience to be read by the client.
-	writePiece = 64 << 10
-)
+// writePiece is how much has WriteTimeout to be read by the client.
+const writePiece = 64 << 10
 
 // begin and rest tell when a message begins and ends.
 func (c *socketConn) begin() { c.inside.Store(true) }
@@ -67,7 +65,7 @@ func (c *socketConn) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	if c.inside.Load() && c.timed.CompareAndSwap(false, true) {
-		if err := c.Conn.SetReadDeadline(time.Now().Add(messagePatience)); err != nil {
+		if err := c.Conn.SetReadDeadline(time.Now().Add(c.s.opts.BodyTimeout)); err != nil {
 			return 0, err
 		}
 	}
@@ -77,7 +75,7 @@ func (c *socketConn) Read(p []byte) (int, error) {
 // Write writes piece by piece, each with a deadline.
 func (c *socketConn) Write(p []byte) (n int, err error) {
 	for len(p) > 0 && err == nil {
-		if err = c.Conn.SetWriteDeadline(time.Now().Add(writePatience)); err != nil {
+		if err = c.Conn.SetWriteDeadline(time.Now().Add(c.s.opts.WriteTimeout)); err != nil {
 			return n, err
 		}
 		var written int

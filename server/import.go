@@ -64,7 +64,7 @@ func (c *call) receive(path string) error {
 	control := http.NewResponseController(c.w)
 	buf := make([]byte, 256<<10)
 	for {
-		_ = control.SetReadDeadline(time.Now().Add(writePatience)) // a test's server may have none
+		_ = control.SetReadDeadline(time.Now().Add(c.s.opts.BodyTimeout)) // a test's server may have none
 		n, err := io.ReadFull(c.r.Body, buf)
 		if _, failed := f.Write(buf[:n]); failed != nil {
 			return fmt.Errorf("keep the import: %w", failed)

@@ -26,7 +26,7 @@ type claim struct {
 
 const (
 	// small is what a request or an answer may take without being counted.
-	small = 64 << 10
+	small = 16 << 10
 	// memoryPatience is how long one waits for others to finish.
 	memoryPatience = 5 * time.Second
 )

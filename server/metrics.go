@@ -62,6 +62,7 @@ var serverMetrics = []struct {
 	{desc("sent_bytes_total", "Bytes sent to clients."), prometheus.CounterValue, func(s *Server) float64 { return float64(s.figures.sent.Load()) }, nil},
 	{desc("slow_statements_total", "Statements that were logged as slow."), prometheus.CounterValue, func(s *Server) float64 { return float64(s.figures.slow.Load()) }, nil},
 	{desc("connections", "Connections."), prometheus.GaugeValue, func(s *Server) float64 { return float64(s.figures.connections.Load()) }, nil},
+	{desc("connections_evicted_total", "Connections that were ended, while they waited for their clients, to make place for others."), prometheus.CounterValue, func(s *Server) float64 { return float64(s.figures.evicted.Load()) }, nil},
 	{desc("websockets", "WebSockets."), prometheus.GaugeValue, func(s *Server) float64 { return float64(s.figures.sockets.Load()) }, nil},
 	{streamsDesc, prometheus.GaugeValue, func(s *Server) float64 { idle, _ := s.streams.counts(); return float64(idle) }, []string{"http", "idle"}},
 	{streamsDesc, prometheus.GaugeValue, func(s *Server) float64 { return float64(s.inTransaction()) }, []string{"http", "transaction"}},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/nearlite/nearlite/catalog"
 	"github.com/nearlite/nearlite/server/token"
+	"github.com/nearlite/nearlite/sqlite"
 )
 
 // Options of a server. The zero value of each field is the default it names.
@@ -40,8 +41,21 @@ type Options struct {
 	MaxBody int64
 	// Memory bounds large requests and answers together, in bytes; 512 MiB.
 	Memory int64
-	// MaxConnections is how many connections are served at a time; 20,000.
+	// SQLMemory bounds what statements take in large pieces, in bytes, of all databases
+	// of the process together: long values, sorts. See [sqlite.LimitMemory]. 1 GiB.
+	SQLMemory int64
+	// MaxConnections is how many connections are served at a time; 20,000, or fewer
+	// where the process may not have as many files. When there are more, those that
+	// have waited longest for their client's next request are ended.
 	MaxConnections int
+	// HeaderTimeout is how long a request's head may take to come; 10 s. BodyTimeout
+	// is for all of the request, and of a message over a WebSocket; a minute.
+	HeaderTimeout, BodyTimeout time.Duration
+	// IdleTimeout is how long a connection stays without a request; 3 minutes.
+	IdleTimeout time.Duration
+	// WriteTimeout is how long a client may take to read a piece of an answer, which
+	// is a megabyte at most; 30 s.
+	WriteTimeout time.Duration
 	// Slow is how long a statement runs before it is logged; 0 logs none.
 	Slow time.Duration
 	// LabelledDatabases is how many databases have figures of their own in the
@@ -59,8 +73,21 @@ func (o Options) withDefaults() Options {
 	if o.Memory == 0 {
 		o.Memory = 512 << 20
 	}
+	if o.SQLMemory == 0 {
+		o.SQLMemory = 1 << 30
+	}
 	if o.MaxConnections == 0 {
 		o.MaxConnections = 20_000
+	}
+	for _, t := range []struct {
+		set   *time.Duration
+		value time.Duration
+	}{
+		{&o.HeaderTimeout, 10 * time.Second}, {&o.BodyTimeout, time.Minute}, {&o.IdleTimeout, 3 * time.Minute}, {&o.WriteTimeout, 30 * time.Second},
+	} {
+		if *t.set == 0 {
+			*t.set = t.value
+		}
 	}
 	if o.LabelledDatabases == 0 {
 		o.LabelledDatabases = 20
@@ -84,7 +111,8 @@ type Server struct {
 	sealer    *sealer
 	streams   *streams
 	sockets   sockets
-	memory    memory
+	memory    memory // of requests that have come, and of answers
+	arriving  memory // of requests that have not
 	callers   *callers
 	databases databases
 	figures   figures
@@ -120,7 +148,11 @@ func New(cat *catalog.Catalog, opts Options) (*Server, error) {
 	var instance [8]byte
 	rand.Read(instance[:]) // never fails
 	s.instance = hex.EncodeToString(instance[:])
-	s.memory.most = s.opts.Memory
+	s.arriving.most = s.opts.Memory / 4
+	s.memory.most = s.opts.Memory - s.arriving.most
+	if err := sqlite.LimitMemory(s.opts.SQLMemory); err != nil {
+		return nil, err
+	}
 	s.callers = newCallers(s.opts.Keys, s.opts.Limits)
 	s.metrics = newMetrics(s)
 	s.ctx, s.stop = context.WithCancel(context.Background())
@@ -167,9 +199,9 @@ func (s *Server) Serve(l net.Listener, admin bool) error {
 		Handler: s.Handler(),
 		// A client has as long to send its request's head, and then all of the
 		// request. Answers have a bound for each piece; see patient.
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       time.Minute,
-		IdleTimeout:       3 * time.Minute,
+		ReadHeaderTimeout: s.opts.HeaderTimeout,
+		ReadTimeout:       s.opts.BodyTimeout,
+		IdleTimeout:       s.opts.IdleTimeout,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
@@ -181,9 +213,11 @@ func (s *Server) Serve(l net.Listener, admin bool) error {
 		s.mu.Unlock()
 		return errors.Join(http.ErrServerClosed, l.Close())
 	}
+	p := newPatient(l, s)
+	h.ConnState, h.ConnContext = p.state, p.context
 	s.https = append(s.https, h)
 	s.mu.Unlock()
-	err := h.Serve(newPatient(l, s.opts.MaxConnections, &s.figures))
+	err := h.Serve(p)
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}

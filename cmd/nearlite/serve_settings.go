@@ -36,8 +36,14 @@ type serveSettings struct {
 
 	MaxBody        byteSize `env:"NEARLITE_MAX_BODY" default:"32MiB" placeholder:"SIZE" help:"Largest body of a request (default: ${default})."`
 	MaxMemory      byteSize `env:"NEARLITE_MAX_MEMORY" default:"512MiB" placeholder:"SIZE" help:"Memory of large requests and answers together (default: ${default})."`
-	MaxConnections int      `env:"NEARLITE_MAX_CONNECTIONS" default:"20000" placeholder:"N" help:"Connections at a time; more wait (default: ${default})."`
+	SQLMemory      byteSize `name:"sql-memory" env:"NEARLITE_SQL_MEMORY" default:"1GiB" placeholder:"SIZE" help:"Memory of long values and sorts, of all statements together (default: ${default})."`
+	MaxConnections int      `env:"NEARLITE_MAX_CONNECTIONS" default:"20000" placeholder:"N" help:"Connections at a time, three quarters of the files the process may open at most; those that are idle for longest end for more (default: ${default})."`
 	MaxValue       byteSize `env:"NEARLITE_MAX_VALUE" default:"64MiB" placeholder:"SIZE" help:"Largest text, blob or row (default: ${default})."`
+
+	HeaderTimeout time.Duration `env:"NEARLITE_HEADER_TIMEOUT" default:"10s" placeholder:"TIME" help:"How long the head of a request may take to come (default: ${default})."`
+	BodyTimeout   time.Duration `env:"NEARLITE_BODY_TIMEOUT" default:"1m" placeholder:"TIME" help:"How long a request, or a message over a WebSocket, may take to come (default: ${default})."`
+	IdleTimeout   time.Duration `env:"NEARLITE_IDLE_TIMEOUT" default:"3m" placeholder:"TIME" help:"How long a connection stays without a request (default: ${default})."`
+	WriteTimeout  time.Duration `env:"NEARLITE_WRITE_TIMEOUT" default:"30s" placeholder:"TIME" help:"How long a client may take to read a megabyte of an answer (default: ${default})."`
 
 	Rate          float64       `env:"NEARLITE_RATE" default:"0" placeholder:"N" help:"Requests a second of one token; 0: any number (default: ${default})."`
 	Burst         int           `env:"NEARLITE_BURST" default:"0" placeholder:"N" help:"Requests at once of one token; 0: those of a second (default: ${default})."`
@@ -193,7 +199,9 @@ func (c *serveSettings) check() error {
 	}{
 		{"--max-open", float64(c.MaxOpen)}, {"--max-connections", float64(c.MaxConnections)}, {"--max-streams", float64(c.MaxStreams)},
 		{"--max-rows", float64(c.MaxRows)}, {"--max-result", float64(c.MaxResult)}, {"--max-body", float64(c.MaxBody)},
-		{"--max-memory", float64(c.MaxMemory)}, {"--max-value", float64(c.MaxValue)}, {"--cache", float64(c.Cache)},
+		{"--max-memory", float64(c.MaxMemory)}, {"--sql-memory", float64(c.SQLMemory)}, {"--max-value", float64(c.MaxValue)}, {"--cache", float64(c.Cache)},
+		{"--header-timeout", float64(c.HeaderTimeout)}, {"--body-timeout", float64(c.BodyTimeout)},
+		{"--idle-timeout", float64(c.IdleTimeout)}, {"--write-timeout", float64(c.WriteTimeout)},
 		{"--idle-close", float64(c.IdleClose)}, {"--statement-time", float64(c.StatementTime)}, {"--lease-idle", float64(c.LeaseIdle)},
 		{"--lease-contended", float64(c.LeaseContended)}, {"--lease-total", float64(c.LeaseTotal)}, {"--metrics-databases", float64(c.MetricsDatabases)},
 	} {
