@@ -246,10 +246,10 @@ func (d *databases) readings(s *Server) []reading {
 }
 
 // one returns the figures of a database that is open.
-func (d *databases) one(s *Server, h *catalog.Handle) (tally, nearlite.Stats) {
+func (d *databases) one(s *Server, h *catalog.Handle) (_ tally, _ nearlite.Stats, bytes int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	db := d.of(s, h.ID())
 	db.look(h)
-	return db.tally(), db.now
+	return db.tally(), db.now, db.bytes
 }

@@ -105,16 +105,16 @@ func (c *call) status() error {
 		Requests: s.figures.requests.Load(),
 		Database: s.databases.status(s, c.handle),
 	}
-	status.Database.Name, status.Database.ID, status.Database.Bytes = name, info.ID.String(), info.Bytes
+	status.Database.Name, status.Database.ID = name, info.ID.String()
 	return c.sendJSON(&status)
 }
 
 // status returns the figures of a database.
 func (d *databases) status(s *Server, h *catalog.Handle) DatabaseStatus {
-	t, stats := d.one(s, h)
+	t, stats, bytes := d.one(s, h)
 	counter := func(i int) uint64 { return uint64(t.counters[i]) }
 	return DatabaseStatus{
-		Position:     h.DB().Position().String(),
+		Position: h.DB().Position().String(), Bytes: bytes,
 		Transactions: counter(countTransactions), Commits: counter(countCommits), Reruns: counter(countReruns), QueueDepth: stats.QueueDepth,
 		Reads: count(t.histograms[spreadReads]), RowsRead: counter(countRows), Failed: counter(countFailed),
 		Readers: stats.Readers, BusyReaders: stats.BusyReaders, OldestSnapshot: stats.OldestSnapshot.Seconds(), SnapshotsExpired: counter(countExpired),

@@ -25,6 +25,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("XDG_STATE_HOME", env.WorkDir+"/state")
+			env.Values["server"] = new(*served)
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
@@ -41,6 +42,8 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"damage":   damage,
 			"readonly": readonly,
+			"server":   serverCommand,
+			"stop":     stopCommand,
 			"small":    small,
 		},
 	})
