@@ -2,7 +2,7 @@
 # only copy: CI, the linter and every target use them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check bench bench-postgres bench-billion bench-blobs bench-report fmt fmt-check lint vet race fuzz-short blob-huge sanitize limits compat clean
+.PHONY: help run ledger build test check bench bench-postgres bench-billion bench-blobs bench-report fmt fmt-check lint vet race fuzz-short blob-huge sanitize limits compat clean
 
 # SQLite's full-text search and math functions are build tags of the C library's module.
 TAGS := sqlite_fts5,sqlite_math_functions
@@ -34,7 +34,11 @@ FUZZTIME    ?= 10s
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: build ## a ledger of a million accounts, committing, beside mattn/go-sqlite3; under a minute
+RUN_DIR ?= bin/data
+run: build ## a server on the databases in RUN_DIR (bin/data), with a console and a curl line to try; Ctrl-C ends it
+	@exec $(NEARLITE) serve "$(RUN_DIR)" $(RUN_FLAGS)
+
+ledger: build ## a ledger of a million accounts, committing, beside mattn/go-sqlite3; under a minute
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT INT TERM && \
 	$(NEARLITE) bench ledger --db "$$dir/ledger.db" --accounts 1000000 --callers 1024 --duration 10s && \
 	$(NEARLITE) bench ledger --db "$$dir/ledger.db" --accounts 1000000 --callers 1024 --duration 10s --peer mattn
