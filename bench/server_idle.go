@@ -1,9 +1,11 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -61,8 +63,8 @@ func (i Idle) Run(ctx context.Context) (_ *ServerReport, err error) {
 	}
 	report.Idle.note(server, fmt.Sprintf("%s WebSockets with a stream that has read", grouped(int64(i.Streams))))
 	i.Server.Progress.report("silence", 0, 1)
-	if !sleep(ctx, i.Silence) {
-		return nil, ctx.Err()
+	if err := streams.rest(ctx, i.Silence); err != nil {
+		return nil, err
 	}
 	i.Server.Progress.report("silence", 1, 1)
 	report.Idle.note(server, fmt.Sprintf("%s of silence later", i.Silence))
@@ -120,6 +122,39 @@ func (i Idle) openStreams(ctx context.Context, server *runningServer) (*serverCl
 		}
 	})
 	return streams, err
+}
+
+// rest does nothing but to answer the pings of the server, as every client does.
+func (c *serverClients) rest(ctx context.Context, silence time.Duration) error {
+	errs := make([]error, len(c.conns))
+	var resting sync.WaitGroup
+	until := time.Now().Add(silence)
+	for i, conn := range c.conns {
+		conn.conn.SetReadDeadline(until)
+		resting.Go(func() {
+			if err := conn.receive(conn); err == nil {
+				errs[i] = fmt.Errorf("WebSocket %d was sent %.100q without asking", i+1, conn.body)
+			} else if !errors.Is(err, os.ErrDeadlineExceeded) {
+				errs[i] = fmt.Errorf("WebSocket %d in the silence: %w", i+1, err)
+			}
+		})
+	}
+	defer context.AfterFunc(ctx, func() {
+		for _, conn := range c.conns {
+			conn.conn.SetReadDeadline(time.Unix(1, 0))
+		}
+	})()
+	resting.Wait()
+	return cmp.Or(ctx.Err(), firstError(errs))
+}
+
+func firstError(errs []error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // stillWork asks one in a hundred streams again.
