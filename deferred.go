@@ -42,6 +42,8 @@ func (tx *Tx) readFirst(ctx context.Context, visit func(Row) error, sql string, 
 	res, err := tx.reader.Run(d.take, sql, args...)
 	tx.unwatch()
 	tx.active = tx.db.clock.now()
+	// What the writer says after a read, where a reader may say what it said last.
+	res.LastInsertRowID, res.Changes = tx.rowID, 0
 	switch {
 	case errors.Is(err, ErrReadOnly):
 		return Result{}, errWrites

@@ -20,7 +20,7 @@ import (
 // deferred begins a deferred transaction.
 func deferred(t testing.TB, db *DB) *Tx {
 	t.Helper()
-	tx, err := db.Begin(bg, &TxOptions{Deferred: true})
+	tx, err := db.Begin(bg, &TxOptions{Deferred: true, LastInsertRowID: 7})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nearlite/nearlite"
+	"github.com/nearlite/nearlite/hrana"
 	"github.com/nearlite/nearlite/sqlite"
 )
 
@@ -33,6 +34,7 @@ func (s *Stream) exclusively(ctx context.Context, f func(*own) error) error {
 }
 
 // judge refuses on the stream's own connection what the engine refuses elsewhere.
+// What a PRAGMA may do is decided before; see pragma.go.
 func judge(a sqlite.Action) sqlite.Decision {
 	switch a.Op {
 	case sqlite.OpAttach:
@@ -42,13 +44,19 @@ func judge(a sqlite.Action) sqlite.Decision {
 		return sqlite.Deny
 	case sqlite.OpCreateTempTable, sqlite.OpCreateTempView, sqlite.OpCreateTempTrigger, sqlite.OpCreateTempIndex:
 		return sqlite.Deny
+	case sqlite.OpCreateTable, sqlite.OpCreateVTable, sqlite.OpCreateView, sqlite.OpCreateTrigger, sqlite.OpCreateIndex:
+		if a.Schema == "temp" {
+			return sqlite.Deny
+		}
 	}
 	return sqlite.Allow
 }
 
 // Run runs one statement.
 func (o *own) Run(visit func(nearlite.Row) error, sql string, args ...any) (res nearlite.Result, err error) {
-	defer o.conn.InterruptOn(o.ctx)()
+	ctx, cancel := timed(o.ctx)
+	defer cancel()
+	defer o.conn.InterruptOn(ctx)()
 	s, _, err := o.conn.PrepareFirst(sql)
 	if err != nil || s == nil {
 		return res, o.failed(err)
@@ -108,8 +116,8 @@ func (s *Stream) keysOffWrite(ctx context.Context) error {
 }
 
 // detached is an open transaction of a stream with its foreign keys off. It has the
-// writer to itself from its first statement on: a goroutine holds it and does what
-// it is sent.
+// writer to itself from its first statement on, under the same leases as others: a
+// goroutine holds it and does what it is sent.
 type detached struct {
 	s     *Stream
 	work  chan func(*own) error
@@ -118,8 +126,13 @@ type detached struct {
 	begun bool
 }
 
-// detachedIdle is how long the client of such a transaction may be silent.
-const detachedIdle = 5 * time.Second
+// The leases of the engine, which it does not know of here.
+const (
+	detachedIdle      = 5 * time.Second
+	detachedContended = 500 * time.Millisecond
+	detachedTotal     = 30 * time.Second
+	detachedCheck     = 50 * time.Millisecond
+)
 
 // errEnded ends a detached transaction as its client wished.
 var errEnded = errors.New("the transaction has ended")
@@ -137,6 +150,11 @@ func (d *detached) hold(ctx context.Context) error {
 	ready := make(chan struct{})
 	go func() {
 		defer close(d.ended)
+		defer func() {
+			if v := recover(); v != nil { // it must not end the process; the engine has rolled back
+				d.err = &hrana.Error{Code: CodeInternal, Message: fmt.Sprintf("the statement made the server panic: %v", v)}
+			}
+		}()
 		d.err = d.s.exclusively(ctx, func(o *own) error {
 			if err := o.conn.Exec("BEGIN IMMEDIATE"); err != nil {
 				return err
@@ -156,17 +174,22 @@ func (d *detached) hold(ctx context.Context) error {
 // serve does what the client sends. What is not committed when it returns is
 // rolled back.
 func (d *detached) serve(o *own) error {
-	idle := time.NewTimer(detachedIdle)
-	defer idle.Stop()
+	began := time.Now()
+	used := began
+	check := time.NewTicker(detachedCheck)
+	defer check.Stop()
 	for {
 		select {
 		case f := <-d.work:
 			if err := f(o); errors.Is(err, errEnded) {
 				return nil
 			}
-			idle.Reset(detachedIdle)
-		case <-idle.C:
-			return nearlite.ErrLeaseExpired
+			used = time.Now()
+		case now := <-check.C:
+			idle := now.Sub(used)
+			if idle > detachedIdle || now.Sub(began) > detachedTotal || idle > detachedContended && d.s.db.Stats().QueueDepth > 0 {
+				return nearlite.ErrLeaseExpired
+			}
 		}
 	}
 }
@@ -184,15 +207,23 @@ func (d *detached) do(ctx context.Context, f func(*own) error) error {
 		done <- err
 		return err
 	}:
-		return <-done
 	case <-d.ended:
-		if d.err != nil {
-			return d.err
-		}
-		return nearlite.ErrTxDone
+		return d.Err()
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-d.ended:
+	}
+	select {
+	case err := <-done: // its last
+		return err
+	default:
+		return d.Err()
 	}
 }
 
+// Run runs one statement.
 func (d *detached) Run(ctx context.Context, visit func(nearlite.Row) error, sql string, args ...any) (res nearlite.Result, err error) {
 	err = d.do(ctx, func(o *own) error {
 		if err := o.Err(); err != nil {
@@ -204,9 +235,13 @@ func (d *detached) Run(ctx context.Context, visit func(nearlite.Row) error, sql 
 		}
 		return err
 	})
+	if errors.Is(err, errEnded) {
+		<-d.ended
+	}
 	return res, err
 }
 
+// Describe says what a statement is, as the transaction sees the schema.
 func (d *detached) Describe(ctx context.Context, sql string) (what nearlite.Description, err error) {
 	if !d.begun {
 		return d.s.db.Describe(ctx, sql)
@@ -218,10 +253,13 @@ func (d *detached) Describe(ctx context.Context, sql string) (what nearlite.Desc
 	return what, err
 }
 
+// DeferredViolation is false: foreign keys are off.
 func (d *detached) DeferredViolation() bool { return false }
 
+// Commit makes the transaction durable and gives the connection back.
 func (d *detached) Commit(ctx context.Context) error { return d.end(ctx, "COMMIT") }
 
+// Rollback undoes it.
 func (d *detached) Rollback() error { return d.end(context.Background(), "ROLLBACK") }
 
 func (d *detached) end(ctx context.Context, how string) error {

@@ -149,8 +149,12 @@ func (p *program) run(ctx context.Context) *hrana.Error {
 				return herr
 			}
 		default:
+			open := s.tx != nil
 			if herr := p.single(ctx, st); herr != nil {
 				return herr
+			}
+			if open && s.tx == nil && p.errors[i] == errTimeout {
+				expired = errTimeout // and all that follows was meant to be inside
 			}
 		}
 		if p.cursor != nil {
@@ -264,6 +268,7 @@ type containment struct {
 	ran    bool         // the closure was entered
 	commit bool         // its last step was the COMMIT, whose outcome is to be noted
 	fatal  *hrana.Error // of the whole request
+	told   []Ran        // what ran, to be told of when it is certain
 	at     contents     // where it runs
 	spare  spare        // as it was before
 	rowID  int64        // of the stream, before
@@ -275,6 +280,7 @@ type containment struct {
 func (p *program) contained(ctx context.Context, i int) *hrana.Error {
 	s := p.s
 	s.seen = nearlite.Position{}
+	ctx = s.limited(ctx)
 	t := &containment{p: p, ctx: ctx, from: time.Now(), first: i, spare: s.run.left, rowID: s.rowID, count: [2]int64{s.changes, s.total}}
 	var err error
 	switch {
@@ -304,8 +310,9 @@ func (p *program) contained(ctx context.Context, i int) *hrana.Error {
 	case t.commit:
 		p.note(done(), nil)
 		s.run.c = nil
-		s.told("COMMIT", t.from, nil, nil, s.seen == (nearlite.Position{}) && !p.onlyReads(i))
+		t.told = append(t.told, s.ran("COMMIT", t.from, nil, nil, s.seen == (nearlite.Position{}) && !p.onlyReads(i)))
 	}
+	s.tell(t.told...)
 	return nil
 }
 
@@ -338,7 +345,7 @@ func (t *containment) undo() {
 	t.p.back(t.first)
 	s.run.left, s.rowID, s.changes, s.total = t.spare, t.rowID, t.count[0], t.count[1]
 	s.saves = s.saves[:0]
-	t.commit, t.fatal = false, nil
+	t.commit, t.fatal, t.told = false, nil, t.told[:0]
 }
 
 // run is the closure. It returns nil to commit.
@@ -377,10 +384,11 @@ func (t *containment) run(at contents) error {
 
 // step runs one step inside.
 func (t *containment) step(st *step) error {
-	from := time.Now()
-	t.p.s.run.c = nil
-	res, herr := t.p.s.within(t.ctx, t.at, st)
-	t.p.s.told(st.text, from, res, herr, false)
+	from, s := time.Now(), t.p.s
+	s.run.c = nil
+	extend(t.ctx)
+	res, herr := s.within(t.ctx, t.at, st)
+	t.told = append(t.told, s.ran(st.text, from, res, herr, false))
 	if fatal(herr) {
 		t.fatal = herr
 		return herr
@@ -438,7 +446,7 @@ func (s *Stream) within(ctx context.Context, at contents, st *step) (*hrana.Stmt
 	}
 	s.run.statement(c, args, st.stmt.WantRows == nil || *st.stmt.WantRows)
 	if err := s.run.in(at); err != nil {
-		return nil, translate(err)
+		return nil, s.run.failure(err)
 	}
 	return s.run.result(), nil
 }

@@ -50,7 +50,7 @@ func (s *Stream) step(ctx context.Context, text string, stmt *hrana.Stmt) (*hran
 	s.run.c = nil
 	s.seen = nearlite.Position{}
 	res, herr := s.dispatch(ctx, text, stmt)
-	s.told(text, from, res, herr, s.tx == nil && (open || s.run.c != nil && !s.run.c.reads))
+	s.tell(s.ran(text, from, res, herr, s.tx == nil && (open || s.run.c != nil && !s.run.c.reads)))
 	return res, herr
 }
 
@@ -64,15 +64,23 @@ type Ran struct {
 	Err     *hrana.Error
 }
 
-func (s *Stream) told(text string, from time.Time, res *hrana.StmtResult, herr *hrana.Error, commits bool) {
+// ran describes a statement that ran just now.
+func (s *Stream) ran(text string, from time.Time, res *hrana.StmtResult, herr *hrana.Error, commits bool) Ran {
 	took := time.Since(from)
 	rows := 0
 	if res != nil {
 		res.QueryDurationMS = float64(took.Microseconds()) / 1000
 		rows = int(res.RowsRead)
 	}
+	return Ran{text, took, rows, s.run.c != nil && s.run.c.reads, commits && herr == nil, herr}
+}
+
+// tell tells who wants to know.
+func (s *Stream) tell(list ...Ran) {
 	if f := s.opts.OnStatement; f != nil {
-		f(Ran{text, took, rows, s.run.c != nil && s.run.c.reads, commits && herr == nil, herr})
+		for _, r := range list {
+			f(r)
+		}
 	}
 }
 
@@ -108,7 +116,7 @@ func (s *Stream) dispatch(ctx context.Context, text string, stmt *hrana.Stmt) (*
 		err = s.outside(ctx)
 	}
 	if err != nil {
-		return nil, translate(err)
+		return nil, s.run.failure(err)
 	}
 	return s.run.result(), nil
 }

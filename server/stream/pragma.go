@@ -68,6 +68,8 @@ func (c *class) pragma() {
 		c.constant("wal")
 	case c.name == "busy_timeout" && c.set:
 		c.constant(c.value)
+	case c.name == "query_only" && !c.set: // readers have it on
+		c.constant("0")
 	case c.name == "optimize":
 		c.kind = alone
 	case freePragmas[c.name], toldPragmas[c.name] && !c.set:
@@ -90,8 +92,10 @@ func (c *class) constant(answer string) {
 func (c *class) constantRow() *hrana.StmtResult {
 	name := c.name
 	v := hrana.Value{Kind: hrana.Text, Text: c.value}
-	if c.name == "busy_timeout" {
-		name = "timeout"
+	if c.name != "journal_mode" {
+		if c.name == "busy_timeout" {
+			name = "timeout"
+		}
 		n, _ := strconv.ParseInt(c.value, 10, 64) // what is no number is 0, as SQLite has it
 		v = hrana.Value{Kind: hrana.Integer, Integer: max(n, 0)}
 	}

@@ -1,10 +1,8 @@
 package stream
 
 import (
-	"context"
 	"errors"
 	"strconv"
-	"time"
 
 	"github.com/nearlite/nearlite"
 	"github.com/nearlite/nearlite/hrana"
@@ -23,6 +21,7 @@ type runner struct {
 
 	// Of the request:
 	left spare
+	had  spare                                           // left before the statement
 	out  func([]hrana.Col, [][]hrana.Value) *hrana.Error // takes rows that are many; nil: they are kept
 
 	// Of the statement:
@@ -36,7 +35,6 @@ type runner struct {
 	count int
 	spent int // bytes since the last out
 	res   nearlite.Result
-	at    place // of update
 
 	failed error // of a statement whose transaction is committed all the same
 
@@ -62,7 +60,7 @@ func (r *runner) request() {
 
 // statement prepares for one.
 func (r *runner) statement(c *class, args []any, want bool) {
-	r.c, r.sql, r.args, r.want = c, c.text, args, want
+	r.c, r.sql, r.args, r.want, r.had = c, c.text, args, want, r.left
 	if c.asksChanges {
 		r.sql = c.withChanges(r.s.changes, r.s.total)
 	}
@@ -71,6 +69,7 @@ func (r *runner) statement(c *class, args []any, want bool) {
 
 // again forgets what was collected, since a closure may run more than once.
 func (r *runner) again() {
+	r.left, r.failed = r.had, nil
 	r.cols, r.rows, r.slab, r.count, r.spent, r.res = nil, nil, nil, 0, 0, nearlite.Result{}
 }
 
@@ -79,11 +78,11 @@ const outMin = 256 << 10
 
 // take is the visit of every statement.
 func (r *runner) take(row nearlite.Row) error {
-	if r.left.rows--; r.left.rows < 0 && r.out == nil {
-		return errTooLarge
-	}
 	if !r.want {
 		return nil
+	}
+	if r.left.rows--; r.left.rows < 0 && r.out == nil {
+		return errTooLarge
 	}
 	n := row.Len()
 	if r.count == 0 {
@@ -156,14 +155,7 @@ func (r *runner) viewing(tx *nearlite.ReadTx) (err error) {
 
 // updating runs the statement as a transaction of its own.
 func (r *runner) updating(tx *nearlite.WriteTx) (err error) {
-	left := r.left
-	defer func() {
-		if err != nil {
-			r.left = left
-		}
-	}()
 	r.again()
-	r.failed = nil
 	tx.SetLastInsertRowID(r.s.rowID)
 	r.res, err = tx.Run(r.visit, r.sql, r.args...)
 	if r.c.keeps && errors.Is(err, sqlite.CodeConstraint) {
@@ -202,6 +194,14 @@ func (r *runner) result() *hrana.StmtResult {
 	return res
 }
 
+// failure returns the error of the statement, after which changes() is 0.
+func (r *runner) failure(err error) *hrana.Error {
+	if r.c.changes {
+		r.s.changes = 0
+	}
+	return translate(err)
+}
+
 // withChanges returns the text with changes() and total_changes() replaced by what
 // they are to the stream: SQLite knows only what its connection did, and cannot
 // be told otherwise.
@@ -229,46 +229,4 @@ func (c *class) withChanges(changes, total int64) string {
 		out = append(out, ')')
 		done, l.at = after.at, after.at
 	}
-}
-
-// A deadline is a context that ends at a time. It has no timer: the engine looks
-// at the contexts of running statements every few milliseconds.
-type deadline struct {
-	context.Context
-	at time.Time
-}
-
-func (d *deadline) Deadline() (time.Time, bool) {
-	if at, ok := d.Context.Deadline(); ok && at.Before(d.at) {
-		return at, true
-	}
-	return d.at, true
-}
-
-// never is the Done of a context that has none, for the engine to look at Err.
-var never = make(chan struct{})
-
-func (d *deadline) Done() <-chan struct{} {
-	if done := d.Context.Done(); done != nil {
-		return done
-	}
-	return never
-}
-
-func (d *deadline) Err() error {
-	if err := d.Context.Err(); err != nil {
-		return err
-	}
-	if time.Now().After(d.at) {
-		return context.DeadlineExceeded
-	}
-	return nil
-}
-
-// limited returns the context for one statement.
-func (s *Stream) limited(ctx context.Context) context.Context {
-	if s.opts.StatementTimeout <= 0 {
-		return ctx
-	}
-	return &deadline{ctx, time.Now().Add(s.opts.StatementTimeout)}
 }
