@@ -618,7 +618,10 @@ func (tx *Tx) Describe(ctx context.Context, sql string) (Description, error) {
 		return Description{}, tx.err
 	}
 	if r := tx.reader; r != nil {
-		if tx.interrupted {
+		switch {
+		case tx.interrupted && tx.deferred: // it goes on, without its snapshot
+			return tx.db.Describe(ctx, sql)
+		case tx.interrupted:
 			return Description{}, errInterrupted
 		}
 		if !r.r.begun {

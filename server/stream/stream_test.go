@@ -153,7 +153,7 @@ func TestExecute(t *testing.T) {
 			"begin", "SQLITE_UNKNOWN: SQLite error: cannot start a transaction within a transaction",
 			"insert into t values (1)", "~1#1",
 			"insert into t values (1)", "SQLITE_CONSTRAINT: SQLite error: UNIQUE constraint failed: t.name",
-			"select count(*), changes() from t", "1,1",
+			"select count(*), changes() from t", "1,0",
 			"commit", "",
 			"begin immediate transaction", "",
 			"insert into t values (2)", "~1#2",
