@@ -15,6 +15,7 @@ import (
 //	DEFENSIVE             no SQL corrupts the file: shadow tables, writable_schema, journal_mode=OFF
 //	TRUSTED_SCHEMA off    views, triggers and defaults of a file call only harmless functions
 //	load extensions off   neither by C nor by SQL
+//	bounded functions     instr, replace and the like take seconds at most, not hours
 //	attached 0            ATTACH fails, even where an authorizer would forget it; see ForVacuum
 func harden(c *sqlite.Conn, maxValue int) error {
 	for _, s := range []struct {
@@ -29,6 +30,9 @@ func harden(c *sqlite.Conn, maxValue int) error {
 		if err := c.SetConfig(s.what, s.on); err != nil {
 			return fmt.Errorf("harden: %w", err)
 		}
+	}
+	if err := c.BoundFunctions(); err != nil {
+		return fmt.Errorf("harden: %w", err)
 	}
 	for _, l := range limits {
 		c.Limit(l.what, l.most)
@@ -49,7 +53,7 @@ var limits = []struct {
 	{sqlite.LimitOperations, 10_000_000},
 	{sqlite.LimitFunctionArgs, 127},
 	{sqlite.LimitAttached, 0},
-	{sqlite.LimitLikePatternLength, 10_000}, // LIKE takes time by the square of it
+	{sqlite.LimitLikePatternLength, 500}, // LIKE takes time by it and by the length of the text
 	{sqlite.LimitParameters, 32_766},
 	{sqlite.LimitTriggerDepth, 100},
 	{sqlite.LimitWorkerThreads, 0},

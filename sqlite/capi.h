@@ -111,6 +111,8 @@ struct sqlite3_vfs {
 #define SQLITE_IOERR_FSYNC (SQLITE_IOERR | (4 << 8))
 #define SQLITE_IOERR_TRUNCATE (SQLITE_IOERR | (6 << 8))
 
+#define SQLITE_OPEN_READWRITE 0x00000002
+#define SQLITE_OPEN_NOMUTEX 0x00008000
 #define SQLITE_OPEN_MAIN_DB 0x00000100
 #define SQLITE_OPEN_WAL 0x00080000
 
@@ -138,6 +140,8 @@ struct sqlite3_vfs {
 #define SQLITE_DETERMINISTIC 0x000000800
 #define SQLITE_DIRECTONLY 0x000080000
 #define SQLITE_INNOCUOUS 0x000200000
+#define SQLITE_RESULT_SUBTYPE 0x001000000
+#define SQLITE_LIMIT_LENGTH 0
 
 #define SQLITE_STATIC ((void (*)(void *))0)
 #define SQLITE_TRANSIENT ((void (*)(void *))-1)
@@ -205,6 +209,7 @@ int sqlite3_bind_null(sqlite3_stmt *, int);
 int sqlite3_bind_text64(sqlite3_stmt *, int, const char *, sqlite3_uint64, void (*)(void *), unsigned char);
 int sqlite3_bind_blob64(sqlite3_stmt *, int, const void *, sqlite3_uint64, void (*)(void *));
 int sqlite3_bind_zeroblob64(sqlite3_stmt *, int, sqlite3_uint64);
+int sqlite3_bind_value(sqlite3_stmt *, int, const sqlite3_value *);
 int sqlite3_column_count(sqlite3_stmt *);
 const char *sqlite3_column_name(sqlite3_stmt *, int);
 const char *sqlite3_column_decltype(sqlite3_stmt *, int);
@@ -214,6 +219,7 @@ double sqlite3_column_double(sqlite3_stmt *, int);
 const void *sqlite3_column_blob(sqlite3_stmt *, int);
 const unsigned char *sqlite3_column_text(sqlite3_stmt *, int);
 int sqlite3_column_bytes(sqlite3_stmt *, int);
+sqlite3_value *sqlite3_column_value(sqlite3_stmt *, int);
 
 /* Blob, backup, WAL */
 int sqlite3_blob_open(sqlite3 *, const char *, const char *, const char *, sqlite3_int64, int, sqlite3_blob **);
@@ -256,5 +262,10 @@ double sqlite3_value_double(sqlite3_value *);
 const void *sqlite3_value_blob(sqlite3_value *);
 const unsigned char *sqlite3_value_text(sqlite3_value *);
 int sqlite3_value_bytes(sqlite3_value *);
+sqlite3_value *sqlite3_value_dup(const sqlite3_value *);
+void sqlite3_value_free(sqlite3_value *);
+sqlite3 *sqlite3_context_db_handle(sqlite3_context *);
+void sqlite3_result_value(sqlite3_context *, sqlite3_value *);
+void sqlite3_result_subtype(sqlite3_context *, unsigned int);
 
 #endif

@@ -126,6 +126,9 @@ int nl_map_walindex(uintptr_t port);
 int nl_sync_database(uintptr_t port);
 void nl_busy_poll(uintptr_t port, int64_t us);
 
+/* costly.c */
+int nl_bound_functions(uintptr_t port);
+
 /* memory.c */
 #define NL_LARGE (128 << 10) /* pieces from this size on are counted */
 int nl_bound_memory(void);   /* before the library is initialized */
