@@ -14,9 +14,19 @@ type step struct {
 	text  string
 	stmt  *hrana.Stmt
 	cond  *hrana.BatchCond
-	kind  kind
-	reads bool // for certain
+	class *class // nil as long as it is about something that is not there
 }
+
+// kind returns the step's kind.
+func (st *step) kind() kind {
+	if st.class == nil {
+		return plain
+	}
+	return st.class.kind
+}
+
+// reads reports whether it is certain that the step only reads.
+func (st *step) reads() bool { return st.class != nil && st.class.reads }
 
 // A program is a batch on its way: its steps, and what became of those that ran.
 type program struct {
@@ -94,7 +104,9 @@ func (s *Stream) parse(ctx context.Context, st *step) *hrana.Error {
 	if c.kind == unsupported {
 		return c.refused()
 	}
-	st.kind, st.reads = c.kind, c.reads
+	if herr == nil {
+		st.class = c
+	}
 	return nil
 }
 
@@ -181,11 +193,11 @@ func (p *program) back(i int) {
 // single runs one step where the stream is.
 func (p *program) single(ctx context.Context, st *step) *hrana.Error {
 	s := p.s
-	if p.cursor != nil && s.tx == nil && st.reads {
+	if p.cursor != nil && s.tx == nil && st.reads() {
 		s.run.out = p.cursor.rows
 		defer func() { s.run.out = nil }()
 	}
-	res, herr := s.step(ctx, st.text, st.stmt)
+	res, herr := s.step(ctx, st.class, st.text, st.stmt)
 	if fatal(herr) {
 		return herr
 	}
@@ -236,11 +248,11 @@ func (p *program) holds(c *hrana.BatchCond, autocommit bool) bool {
 // closes reports whether the step at i begins a transaction that a later one may
 // end.
 func (p *program) closes(i int) bool {
-	if k := p.steps[i].kind; k != begin && k != beginNow && k != beginRead {
+	if k := p.steps[i].kind(); k != begin && k != beginNow && k != beginRead {
 		return false
 	}
 	for _, st := range p.steps[i+1:] {
-		if st.kind == commit || st.kind == rollback {
+		if st.kind() == commit || st.kind() == rollback {
 			return true
 		}
 	}
@@ -284,7 +296,7 @@ func (p *program) contained(ctx context.Context, i int) *hrana.Error {
 	t := &containment{p: p, ctx: ctx, from: time.Now(), first: i, spare: s.run.left, rowID: s.rowID, count: [2]int64{s.changes, s.total}}
 	var err error
 	switch {
-	case s.opts.ReadOnly || p.steps[i].kind == beginRead || p.onlyReads(i):
+	case s.opts.ReadOnly || p.steps[i].kind() == beginRead || p.onlyReads(i):
 		err = s.db.View(ctx, func(tx *nearlite.ReadTx) error {
 			defer s.see(tx)
 			return t.run(reading{tx, s})
@@ -326,10 +338,10 @@ func (s *Stream) see(tx *nearlite.ReadTx) {
 // onlyReads reports whether nothing from the step at i on can write.
 func (p *program) onlyReads(i int) bool {
 	for _, st := range p.steps[i:] {
-		switch st.kind {
+		switch st.kind() {
 		case begin, beginNow, beginRead, commit, rollback:
 		case plain:
-			if !st.reads {
+			if !st.reads() {
 				return false
 			}
 		default:
@@ -360,7 +372,7 @@ func (t *containment) run(at contents) error {
 			p.note(nil, nil)
 			continue
 		}
-		switch st.kind {
+		switch st.kind() {
 		case commit:
 			if at.DeferredViolation() {
 				p.note(nil, errKeys)
@@ -415,9 +427,12 @@ func (t *containment) exclusive(o *own) error {
 
 // within runs a statement in a contained transaction.
 func (s *Stream) within(ctx context.Context, at contents, st *step) (*hrana.StmtResult, *hrana.Error) {
-	c, herr := s.classify(st.text, at.Describe)
-	if herr != nil {
-		return nil, herr
+	c := st.class
+	if c == nil {
+		var herr *hrana.Error
+		if c, herr = s.classify(st.text, at.Describe); herr != nil {
+			return nil, herr
+		}
 	}
 	if herr := s.blocked(c); herr != nil {
 		return nil, herr

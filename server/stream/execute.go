@@ -26,7 +26,7 @@ func (s *Stream) execute(ctx context.Context, stmt *hrana.Stmt) (*hrana.StmtResu
 	if herr := s.expired(); herr != nil {
 		return nil, herr
 	}
-	return s.step(ctx, text, stmt)
+	return s.step(ctx, nil, text, stmt)
 }
 
 // expired returns the error of a transaction that has ended by itself, once: what
@@ -43,13 +43,14 @@ func (s *Stream) expired() *hrana.Error {
 	return translate(err)
 }
 
-// step runs one statement and tells who wants to know.
-func (s *Stream) step(ctx context.Context, text string, stmt *hrana.Stmt) (*hrana.StmtResult, *hrana.Error) {
+// step runs one statement, whose class may not be known yet, and tells who wants
+// to know.
+func (s *Stream) step(ctx context.Context, c *class, text string, stmt *hrana.Stmt) (*hrana.StmtResult, *hrana.Error) {
 	from := time.Now()
 	open := s.tx != nil
 	s.run.c = nil
 	s.seen = nearlite.Position{}
-	res, herr := s.dispatch(ctx, text, stmt)
+	res, herr := s.dispatch(ctx, c, text, stmt)
 	s.tell(s.ran(text, from, res, herr, s.tx == nil && (open || s.run.c != nil && !s.run.c.reads)))
 	return res, herr
 }
@@ -85,10 +86,12 @@ func (s *Stream) tell(list ...Ran) {
 }
 
 // dispatch runs a statement where the stream is: in its transaction, or outside.
-func (s *Stream) dispatch(ctx context.Context, text string, stmt *hrana.Stmt) (*hrana.StmtResult, *hrana.Error) {
-	c, herr := s.class(ctx, text)
-	if herr != nil {
-		return nil, herr
+func (s *Stream) dispatch(ctx context.Context, c *class, text string, stmt *hrana.Stmt) (*hrana.StmtResult, *hrana.Error) {
+	if c == nil {
+		var herr *hrana.Error
+		if c, herr = s.class(ctx, text); herr != nil {
+			return nil, herr
+		}
 	}
 	if herr := s.blocked(c); herr != nil {
 		return nil, herr

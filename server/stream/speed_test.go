@@ -101,3 +101,20 @@ func BenchmarkBatch(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkSequence is a script of a thousand statements as one transaction, all of
+// them different.
+func BenchmarkSequence(b *testing.B) {
+	s, _ := filled(b)
+	n := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		sql := []byte("BEGIN;\n")
+		for range 1000 {
+			n++
+			sql = fmt.Appendf(sql, "INSERT INTO kv(v) VALUES ('the text number %d; of all');\n", n)
+		}
+		text := string(append(sql, "COMMIT;\n"...))
+		request(b, s, &hrana.Request{Kind: hrana.Sequence, SQL: &text})
+	}
+}
