@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,10 @@ type serverClients struct {
 	failure   atomic.Pointer[error] // the first answer that said no
 	stop      context.CancelCauseFunc
 }
+
+// answerPatience is how long is waited for the answers that are due when the
+// clients stop.
+const answerPatience = 10 * time.Second
 
 // measure connects the clients, warms up, and counts for the run's duration.
 func (l serverLoad) measure(ctx context.Context, server *runningServer, s Server) (ServerRound, error) {
@@ -46,6 +51,9 @@ func (l serverLoad) measure(ctx context.Context, server *runningServer, s Server
 	clients.stopped.Store(true)
 	if ctx.Err() != nil {
 		clients.close()
+	}
+	for _, c := range clients.conns {
+		c.conn.SetDeadline(time.Now().Add(answerPatience))
 	}
 	working.Wait()
 	if err := cmp.Or(ctx.Err(), context.Cause(running)); err != nil {
@@ -89,6 +97,11 @@ func (c *serverClients) work(conn *serverConn, client int, load serverLoad, rows
 		case errors.As(err, &failed):
 			c.failure.CompareAndSwap(nil, &err)
 			c.failed.Add(1)
+		case errors.Is(err, os.ErrDeadlineExceeded): // sqld forgets a writer now and then
+			err = fmt.Errorf("a request was not answered for %v and more: %w", answerPatience, err)
+			c.failure.CompareAndSwap(nil, &err)
+			c.failed.Add(1)
+			return
 		case err != nil:
 			c.stop(err)
 			return
