@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/nearlite/nearlite/catalog"
@@ -19,12 +20,37 @@ type bundle struct {
 	cat    *catalog.Catalog
 	server *Server
 	http   *httptest.Server
-	log    *bytes.Buffer
+}
+
+// setupLogged is setup with a log to look at.
+func setupLogged(t *testing.T, opts Options) (*bundle, *lockedBuffer) {
+	t.Helper()
+	log := &lockedBuffer{}
+	opts.Logger = slog.New(slog.NewTextHandler(log, nil))
+	return setup(t, opts), log
+}
+
+// lockedBuffer is a buffer that goroutines share.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
 }
 
 func setup(t *testing.T, opts Options) *bundle {
 	t.Helper()
-	b := &bundle{t: t, log: &bytes.Buffer{}}
+	b := &bundle{t: t}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
