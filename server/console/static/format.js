@@ -47,6 +47,9 @@ function trim(n) {
   return String(Number(n.toFixed(digits)));
 }
 
+/** version shortens that of a build between releases to its commit. */
+export const version = (text) => text.replace(/^nearlite /, "").replace(/^v0\.0\.0-\d{14}-(\w{7})\w*/, "build $1");
+
 /** plural writes a number and its noun. */
 export const plural = (n, noun, many = `${noun}s`) => `${count(n)} ${n === 1 ? noun : many}`;
 

@@ -9,7 +9,7 @@ import { QueryView } from "./query.js";
 import { showDatabases } from "./databases.js";
 import { showShortcuts } from "./dialog.js";
 import { signIn } from "./signin.js";
-import { span } from "./format.js";
+import { span, version } from "./format.js";
 import * as store from "./store.js";
 
 const VIEWS = [["query", "Query"], ["data", "Data"], ["live", "Live"]];
@@ -166,7 +166,8 @@ class App {
     const text = up ? "Connected" : error instanceof Refused ? error.message : "Disconnected, trying again";
     if (this.pulse.textContent !== text) put(this.pulse, h("span", { class: "light", "aria-hidden": "true" }), text);
     if (!up) return;
-    this.about.textContent = `${status.version} · up ${span((Date.parse(status.now) - Date.parse(status.started)) / 1000)}${status.access.write ? "" : " · read only"}`;
+    this.about.textContent = `${version(status.version)} · up ${span((Date.parse(status.now) - Date.parse(status.started)) / 1000)}${status.access.write ? "" : " · read only"}`;
+    this.about.title = status.version;
     this.place.textContent = status.database.position;
     this.place.title = `Position of the latest commit: ${status.database.position}`;
     this.access = status.access;

@@ -1,4 +1,4 @@
-// A line plot in SVG: time to the right, figures up from zero, axes with units.
+// A line plot in SVG: time to the right, figures up, axes with units.
 
 import { h, put, svg } from "./dom.js";
 import { SPAN } from "./figures.js";
@@ -12,15 +12,17 @@ const STEP = 60; // seconds between marks of time
 
 /**
  * Plot draws some figures of each point. series are {key, name, format?}; format
- * writes a value with its unit; cursor is shared by plots that point at one time.
+ * writes a value with its unit; cursor is shared by plots that point at one time;
+ * scale(values) says where the axis has its marks, from below, and which part of its
+ * height a value has.
  */
 export class Plot {
   #width = 400;
   #height = HEIGHT;
   #drawn = null;
 
-  constructor({ title, unit, series, format, cursor, nice = (n) => niceDecimal(Math.max(n, 1)) }) {
-    Object.assign(this, { title, unit, series, format, cursor, nice });
+  constructor({ title, unit, series, format, cursor, scale = linear((n) => niceDecimal(Math.max(n, 1))) }) {
+    Object.assign(this, { title, unit, series, format, cursor, scale });
     this.canvas = svg("svg", { class: "canvas", role: "img", tabindex: "0", "aria-label": title });
     const frame = h("div", { class: "frame" }, this.canvas);
     this.values = series.map(() => h("span", { class: "value" }, "–"));
@@ -44,15 +46,15 @@ export class Plot {
     const width = this.#width;
     const height = this.#height;
     const inner = { w: width - LEFT - RIGHT, h: height - TOP - BOTTOM };
-    const biggest = Math.max(0, ...figures.points.flatMap((p) => (p.gap ? [] : this.series.map((s) => p[s.key] ?? 0))));
-    const { top, step } = this.nice(biggest);
+    const values = figures.points.flatMap((p) => (p.gap ? [] : this.series.map((s) => p[s.key] ?? null))).filter((v) => v !== null);
+    const { marks, part } = this.scale(values);
     const x = (t) => LEFT + inner.w * (1 - (now - t) / SPAN);
-    const y = (v) => TOP + inner.h * (1 - v / top);
+    const y = (v) => TOP + inner.h * (1 - part(v));
     this.canvas.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const clip = `clip-${this.series[0].key}`;
     put(this.canvas,
       svg("clipPath", { id: clip }, svg("rect", { x: LEFT, y: 0, width: inner.w, height })),
-      this.#rows(top, step, y, width), this.#columns(x, now),
+      this.#rows(marks, y, width), this.#columns(x, now),
       figures.restarts.map((t) => svg("line", { class: "restart", "clip-path": `url(#${clip})`, x1: x(t), x2: x(t), y1: TOP, y2: this.#height - BOTTOM })),
       svg("path", { class: "area", "clip-path": `url(#${clip})`, d: area(figures.points, this.series[0].key, x, y) }),
       this.series.map((s, i) => svg("path", { class: `line series-${i + 1}`, "clip-path": `url(#${clip})`, d: path(figures.points, s.key, x, y) })),
@@ -60,13 +62,11 @@ export class Plot {
     this.#tell(figures);
   }
 
-  #rows(top, step, y, width) {
-    const marks = [];
-    for (let v = 0; v <= top * 1.0001; v += step) {
-      marks.push(svg("line", { class: v === 0 ? "axis" : "rule", x1: LEFT, x2: width - RIGHT, y1: y(v), y2: y(v) }),
-        svg("text", { class: "tick", x: LEFT - 6, y: y(v) + 3.5, "text-anchor": "end" }, this.format(v)));
-    }
-    return marks;
+  #rows(marks, y, width) {
+    return marks.map((v, i) => [
+      svg("line", { class: i === 0 ? "axis" : "rule", x1: LEFT, x2: width - RIGHT, y1: y(v), y2: y(v) }),
+      svg("text", { class: "tick", x: LEFT - 6, y: y(v) + 3.5, "text-anchor": "end" }, this.format(v)),
+    ]);
   }
 
   #columns(x, now) {
@@ -146,6 +146,20 @@ function area(points, key, x, y) {
 const swatch = (i) => svg("svg", { class: "swatch", viewBox: "0 0 18 10", "aria-hidden": "true" },
   i === 0 ? svg("path", { class: "area", d: "M0 3h18v7H0z" }) : null,
   svg("path", { class: `line series-${i + 1}`, d: "M0 3h18" }));
+
+/** linear is a scale from zero to a round figure. */
+export const linear = (nice) => (values) => {
+  const { top, step } = nice(Math.max(0, ...values));
+  return { marks: Array.from({ length: Math.round(top / step) + 1 }, (_, i) => i * step), part: (v) => v / top };
+};
+
+/** decades is a scale of powers of ten, for what a single outlier would flatten. */
+export const decades = (from, to) => (values) => {
+  const low = Math.floor(Math.log10(Math.min(from, ...values.filter((v) => v > 0))) + 1e-9);
+  const high = Math.ceil(Math.log10(Math.max(to, ...values)) - 1e-9);
+  const part = (v) => Math.max(0, (Math.log10(Math.max(v, 1e-12)) - low) / (high - low));
+  return { marks: Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i)), part };
+};
 
 /** niceDecimal chooses a top of 1, 2, 2.5 or 5 times a power of ten, and the rules below it. */
 export function niceDecimal(biggest) {

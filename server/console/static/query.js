@@ -279,7 +279,7 @@ function outcome(result, cut) {
 }
 
 // A position is the history's random name and a number; the number is what changes.
-const shortPosition = (position) => position.replace(/^(.{6}).*-0*/, "$1…");
+const shortPosition = (position) => position.replace(/^(.{6}).*-0*(?=.)/, "$1…");
 
 const times = (answer) => `${seconds(answer.time_ms / 1000)} in the server, ${seconds(answer.took)} in all`;
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Figures, quantile } from "../static/figures.js";
-import { niceBytes, niceCount, niceDecimal } from "../static/plot.js";
+import { decades, linear, niceBytes, niceCount, niceDecimal } from "../static/plot.js";
 
 const status = (at, { instance = "a", counts = [0, 0, 0], ...database } = {}) => ({
   instance, now: new Date(at * 1000).toISOString(), streams: { open: 2, transactions: 1 },
@@ -68,4 +68,15 @@ test("axes end on round figures", () => {
     }
   }
   assert.deepEqual(niceCount(3), { top: 4, step: 1 });
+});
+
+test("scales hold every value between their marks", () => {
+  const { marks, part } = linear(niceDecimal)([3, 0, 9.5]);
+  assert.deepEqual(marks, [0, 2.5, 5, 7.5, 10]);
+  assert.equal(part(5), 0.5);
+  const log = decades(1e-4, 1e-2)([0.0003, 2.4, 0]);
+  assert.deepEqual(log.marks.map((m) => m.toPrecision(1)), ["0.0001", "0.001", "0.01", "0.1", "1", "1e+1"]);
+  assert.equal(log.part(0), 0);
+  assert.ok(Math.abs(log.part(1) - 0.8) < 1e-9 && log.part(2.4) < 1);
+  assert.equal(decades(1e-4, 1e-2)([]).marks.length, 3);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { csv, json } from "../static/export.js";
 import { Exact, parse, stringify } from "../static/json.js";
-import { blobBytes, blobSize, bytes, count, hex, hexdump, seconds, short, span, storage } from "../static/format.js";
+import { blobBytes, blobSize, bytes, count, hex, hexdump, seconds, short, span, storage, version } from "../static/format.js";
 
 test("integers of 64 bits and reals come as they are", () => {
   const value = parse('{"a":[9223372036854775807,-9223372036854775808,1.0,1.5,1e300,12,"9223372036854775807",null,0.1]}');
@@ -56,6 +56,11 @@ test("figures are written for people", () => {
   assert.deepEqual([0, 512, 1024, 1536, 5 << 20].map((n) => plain(bytes(n))), ["0 B", "512 B", "1 KiB", "1.5 KiB", "5 MiB"]);
   assert.deepEqual([0, 0.000123, 0.0123, 1.5].map((n) => plain(seconds(n))), ["0 ms", "123 µs", "12.3 ms", "1.5 s"]);
   assert.deepEqual([5, 65, 3725, 90061].map((n) => plain(span(n))), ["5 s", "1 min", "1 h 2 min", "1 d 1 h"]);
+});
+
+test("a build between releases is called by its commit", () => {
+  assert.equal(version("nearlite v0.0.0-20261121185021-a90c63f019dc"), "build a90c63f");
+  assert.equal(version("v1.2.3"), "v1.2.3");
 });
 
 test("storage classes", () => {
