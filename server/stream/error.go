@@ -72,6 +72,7 @@ var known = []struct {
 	{nearlite.ErrQueueFull, errBusy},
 	{nearlite.ErrConflict, sqliteError("BUSY", "database is locked: what the transaction has read was changed before it wrote; run it again")},
 	{nearlite.ErrCommitUnknown, &hrana.Error{Code: CodeCommitUnknown, Message: "the outcome of the commit is unknown: look whether it has happened before trying again"}},
+	{nearlite.ErrSizeLimit, sqliteError("FULL", "database or disk is full: the database has reached the size that it may have")},
 	{nearlite.ErrDiskFull, sqliteError("FULL", "database or disk is full")},
 	{nearlite.ErrReadOnly, sqliteError("READONLY", "attempt to write a readonly database")},
 	{nearlite.ErrClosed, &hrana.Error{Code: CodeClosed, Message: "the database was closed"}},
