@@ -119,6 +119,9 @@ func (s Server) rounds(ctx context.Context, servers []*runningServer, report *Se
 			}
 			for _, server := range order {
 				figures, err := load.measure(ctx, server, s)
+				if figures.Stalled && server.name == SQLD && server.process != nil {
+					err = s.startAgain(ctx, server) // it does that under many writers
+				}
 				if err != nil {
 					return fmt.Errorf("%s of %d clients over %s, on %s: %w", load.work, load.clients, load.protocol, server.name, err)
 				}

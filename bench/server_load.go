@@ -40,7 +40,7 @@ func (l serverLoad) measure(ctx context.Context, server *runningServer, s Server
 			return ServerRound{}, fmt.Errorf("connect client %d: %w", len(clients.conns)+1, err)
 		}
 		// A server that no longer answers must not hold the run for ever.
-		c.conn.SetDeadline(time.Now().Add(s.Duration + time.Minute))
+		c.conn.SetDeadline(time.Now().Add(s.Duration + answerPatience))
 		clients.conns = append(clients.conns, c)
 	}
 	var working sync.WaitGroup
@@ -64,7 +64,7 @@ func (l serverLoad) measure(ctx context.Context, server *runningServer, s Server
 		if failure := clients.failure.Load(); failure != nil {
 			err = *failure
 		}
-		return ServerRound{}, err
+		return ServerRound{Failed: clients.failed.Load(), Stalled: errors.Is(err, os.ErrDeadlineExceeded)}, err
 	}
 	all := clients.latency.merged()
 	round.P50, round.P99, round.Max = micros(all.percentile(0.50)), micros(all.percentile(0.99)), micros(time.Duration(all.max.Load()))

@@ -83,6 +83,21 @@ func (s Server) sqld(ctx context.Context) (*runningServer, error) {
 	})
 }
 
+// startAgain puts a new sqld in the place of one that answers no more.
+func (s Server) startAgain(ctx context.Context, server *runningServer) error {
+	if err := server.stop(); err != nil {
+		return err
+	}
+	fresh, err := s.sqld(ctx)
+	if fresh != nil {
+		*server = *fresh
+	}
+	if err != nil {
+		return err
+	}
+	return server.fill(ctx, s.Rows)
+}
+
 // ErrNoSQLD is returned when there is no sqld to be measured.
 var ErrNoSQLD = errors.New("no sqld")
 

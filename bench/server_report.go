@@ -48,6 +48,7 @@ type ServerRound struct {
 	Max       float64 `json:"max_us"`
 	Done      int64   `json:"done"`
 	Failed    int64   `json:"failed"`       // answers that were errors; they count in nothing else
+	Stalled   bool    `json:"stalled"`      // it answered nothing, and was started again
 	ServerCPU float64 `json:"server_cpu"`   // processors the server used; 0 = not known
 	LoadCPU   float64 `json:"load_cpu"`     // processors the clients used
 	Memory    int64   `json:"memory_bytes"` // of the server afterwards, resident, without files; 0 = not known
@@ -131,6 +132,9 @@ func (r *ServerReport) WriteTable(w io.Writer) error {
 		if f.Failed > 0 {
 			t.printf("  %-24s %s answers were errors and are not counted\n", "", grouped(f.Failed))
 		}
+		if n := f.stalls(); n > 0 {
+			t.printf("  %-24s in %d of %d rounds it answered nothing for %v, counted as 0, and was started again\n", "", n, len(f.Rounds), answerPatience)
+		}
 	}
 	if r.Idle != nil {
 		r.Idle.write(&t)
@@ -140,6 +144,16 @@ func (r *ServerReport) WriteTable(w io.Writer) error {
 	}
 	t.machine(r.Machine, r.SQLite)
 	return t.err
+}
+
+// stalls counts the rounds in which the server answered nothing.
+func (f ServerFigures) stalls() (n int) {
+	for _, round := range f.Rounds {
+		if round.Stalled {
+			n++
+		}
+	}
+	return n
 }
 
 // cores says what the server used, and its clients.
