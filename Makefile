@@ -2,7 +2,7 @@
 # only copy: CI, the linter and every target use them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run ledger build test check bench bench-postgres bench-billion bench-blobs bench-report fmt fmt-check lint vet race fuzz-short blob-huge sanitize limits compat clean
+.PHONY: help run ledger build test check bench bench-postgres bench-billion bench-blobs bench-server bench-report fmt fmt-check lint vet race fuzz-short blob-huge sanitize limits compat clean
 
 # SQLite's full-text search and math functions are build tags of the C library's module.
 TAGS := sqlite_fts5,sqlite_math_functions
@@ -66,6 +66,11 @@ bench-postgres: build ## the article's tables beside a throw-away PostgreSQL, in
 bench-blobs: build ## the charts of “35% Faster Than The Filesystem” on this machine: 5 GB in bin/bench/blobs, ten minutes (less with BLOBS_FLAGS="--count 10000")
 	@mkdir -p bin/bench/blobs
 	$(NEARLITE) bench blobs --db bin/bench/blobs/blobs.db --article --json bin/bench/blobs.json $(BLOBS_FLAGS)
+
+bench-server: build compat ## inserts and reads over HTTP and WebSocket beside sqld, memory at rest (ten minutes)
+	@mkdir -p bin/bench
+	$(NEARLITE) bench server --peer sqld --json bin/bench/server.json
+	$(NEARLITE) bench server --idle --json bin/bench/server-idle.json
 
 bench-report: build ## one page of plots, bin/bench/index.html, from every JSON file in bin/bench
 	@files=$$(find bin/bench -name '*.json' | sort) && if [ -z "$$files" ]; then echo "nothing in bin/bench: make bench, bench-blobs or bench-postgres first"; exit 1; fi && \
