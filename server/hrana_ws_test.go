@@ -730,7 +730,7 @@ func TestIdleSocketMemory(t *testing.T) {
 		conns = append(conns, idleSocket(t, strings.TrimPrefix(b.http.URL, "http://")))
 	}
 	warm := float64(inUse()-before) / count
-	for k := range b.server.sockets.open {
+	for _, k := range b.server.sockets.all() {
 		for _, st := range k.streams {
 			st.mu.Lock()
 			st.used = st.used.Add(-idlePatience)
