@@ -124,7 +124,11 @@ func (g *guard) judgeReading(a sqlite.Action) sqlite.Decision {
 	case sqlite.OpDetach:
 		return g.refuse("a database would be detached for all callers", "use DB.Exclusive")
 	case sqlite.OpPragma:
-		return g.pragma(strings.ToLower(a.A), a.B)
+		return g.pragma(strings.ToLower(a.A), a.HasB)
+	case sqlite.OpRead:
+		if a.A == "pragma_optimize" { // the one PRAGMA that writes and is a table, too
+			return g.refuse("PRAGMA optimize writes statistics behind the back of a SELECT", "use DB.Exclusive, or ANALYZE")
+		}
 	}
 	return sqlite.Allow
 }
@@ -138,12 +142,14 @@ var creations = map[sqlite.Op]string{
 	sqlite.OpCreateTrigger: "trigger", sqlite.OpCreateIndex: "index",
 }
 
-func (g *guard) pragma(name, arg string) sqlite.Decision {
+// pragma judges a PRAGMA. With an argument, and be it empty, it may set something:
+// many do when they are prepared, also behind EXPLAIN.
+func (g *guard) pragma(name string, arg bool) sqlite.Decision {
 	switch {
-	case name == "defer_foreign_keys" && arg != "":
+	case name == "defer_foreign_keys" && arg:
 		g.note.defersKeys, g.note.somethingOn = true, true
 	case allowedPragmas[name]:
-	case arg != "" || actingPragmas[name]:
+	case arg || actingPragmas[name]:
 		return g.refuse("PRAGMA "+name+" reaches beyond the transaction", "use DB.Exclusive, or the database's Options for settings of every connection")
 	}
 	return sqlite.Allow

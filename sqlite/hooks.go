@@ -40,6 +40,7 @@ func (h *hooks) release() {
 type Action struct {
 	Op      Op
 	A, B    string
+	HasB    bool   // there is a B, and be it empty: PRAGMA x = '' has an argument
 	Schema  string // "main", "temp" or the name of an attached database
 	Trigger string // the innermost trigger or view behind the access
 }
@@ -117,7 +118,7 @@ type authorizer struct {
 //export goAuthorize
 func goAuthorize(h C.uintptr_t, action C.int, a, b, schema, trigger *C.char) C.int {
 	f := cgo.Handle(h).Value().(*authorizer)
-	d, err := f.run(Action{Op(action), C.GoString(a), C.GoString(b), C.GoString(schema), C.GoString(trigger)})
+	d, err := f.run(Action{Op(action), C.GoString(a), C.GoString(b), b != nil, C.GoString(schema), C.GoString(trigger)})
 	if err != nil {
 		f.conn.caught = err
 	}
