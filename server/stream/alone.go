@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nearlite/nearlite"
@@ -17,6 +18,8 @@ import (
 type own struct {
 	ctx  context.Context
 	conn *sqlite.Conn
+
+	asksRowID, asksChanges bool // the statement that is being prepared does
 }
 
 // exclusively runs f with the writing connection outside any transaction.
@@ -28,15 +31,30 @@ func (s *Stream) exclusively(ctx context.Context, f func(*own) error) error {
 			}
 		}
 		conn.SetLastInsertRowID(s.rowID)
-		conn.SetAuthorizer(judge)
-		return f(&own{ctx, conn})
+		o := &own{ctx: ctx, conn: conn}
+		conn.SetAuthorizer(o.judge)
+		return f(o)
 	})
 }
 
 // judge refuses on the stream's own connection what the engine refuses elsewhere.
-// What a PRAGMA may do is decided before; see pragma.go.
-func judge(a sqlite.Action) sqlite.Decision {
+// That goes for PRAGMAs, too: behind EXPLAIN, and for Describe, they are none by
+// their text, and act when they are prepared, some of them for the whole process.
+func (o *own) judge(a sqlite.Action) sqlite.Decision {
 	switch a.Op {
+	case sqlite.OpPragma:
+		name := strings.ToLower(a.A)
+		if freePragmas[name] || name == "optimize" || toldPragmas[name] && !a.HasB {
+			return sqlite.Allow
+		}
+		return sqlite.Deny
+	case sqlite.OpFunction:
+		switch strings.ToLower(a.B) {
+		case "last_insert_rowid":
+			o.asksRowID = true
+		case "changes", "total_changes":
+			o.asksChanges = true
+		}
 	case sqlite.OpAttach:
 		if a.A == "" { // VACUUM's own
 			return sqlite.Allow
@@ -91,13 +109,15 @@ func (o *own) failed(err error) error {
 
 // Describe says what a statement is.
 func (o *own) Describe(sql string) (nearlite.Description, error) {
+	o.asksRowID, o.asksChanges = false, false
 	s, tail, err := o.conn.PrepareFirst(sql)
 	if err != nil || s == nil {
 		return nearlite.Description{Empty: err == nil}, err
 	}
 	defer s.Finalize()
 	return nearlite.Description{ReadOnly: s.ReadOnly(), Params: append([]string(nil), s.Params()...),
-		Columns: append([]sqlite.Column(nil), s.Columns()...), Tail: tail}, nil
+		Columns: append([]sqlite.Column(nil), s.Columns()...), Tail: tail,
+		AsksRowID: o.asksRowID, AsksChanges: o.asksChanges}, nil
 }
 
 // DeferredViolation and Err make it look like the engine's transactions.
