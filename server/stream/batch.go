@@ -144,7 +144,7 @@ func (s *Stream) sequence(ctx context.Context, sql *string, id *int32) *hrana.Er
 // client; what surrounds it runs step by step.
 func (p *program) run(ctx context.Context) *hrana.Error {
 	s := p.s
-	expired := s.expired()
+	s.expired()
 	for len(p.results) < len(p.steps) {
 		if err := ctx.Err(); err != nil {
 			return translate(context.Cause(ctx))
@@ -152,8 +152,8 @@ func (p *program) run(ctx context.Context) *hrana.Error {
 		i := len(p.results)
 		st := &p.steps[i]
 		switch {
-		case expired != nil:
-			p.note(nil, expired)
+		case s.lost != nil: // all that follows was meant to be inside
+			p.note(nil, s.lost)
 		case !p.enabled(st, s.tx == nil || s.tx.Err() != nil):
 			p.note(nil, nil)
 		case s.tx == nil && p.closes(i):
@@ -161,12 +161,8 @@ func (p *program) run(ctx context.Context) *hrana.Error {
 				return herr
 			}
 		default:
-			open := s.tx != nil
 			if herr := p.single(ctx, st); herr != nil {
 				return herr
-			}
-			if open && s.tx == nil && p.errors[i] == errTimeout {
-				expired = errTimeout // and all that follows was meant to be inside
 			}
 		}
 		if p.cursor != nil {
@@ -314,11 +310,18 @@ func (p *program) contained(ctx context.Context, i int) *hrana.Error {
 		return t.fatal
 	case !t.ran: // the queue was full, or the like: the BEGIN has failed
 		p.note(nil, translate(err))
+		s.lose(p.errors[i])
 	case errors.Is(err, errStaysOpen):
 		t.undo()
 		return p.single(ctx, &p.steps[i])
 	case t.commit && err != nil:
 		p.note(nil, translate(err))
+	case err != nil && !errors.Is(err, errRolledBack): // SQLite has thrown it away
+		if herr := p.errors[len(p.errors)-1]; herr != nil {
+			s.lose(herr)
+		} else {
+			s.lose(translate(err))
+		}
 	case t.commit:
 		p.note(done(), nil)
 		s.run.c = nil

@@ -26,6 +26,7 @@ func (s *Stream) Cursor(ctx context.Context, b *hrana.Batch, emit func(*hrana.Cu
 
 func (s *Stream) cursor(ctx context.Context, b *hrana.Batch, c *cursor) (herr *hrana.Error) {
 	defer s.survive(&herr)
+	s.lost = nil
 	if s.closed {
 		return errClosed
 	}

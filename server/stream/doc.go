@@ -29,6 +29,9 @@
 // rolls back after an error (OR ROLLBACK, a write that was interrupted), and when a
 // lease is over, of the writer or of a snapshot. Of the latter the client learns by
 // TRANSACTION_TIMEOUT, once, before anything else is done; in a batch for each step.
+// What else a request has for a transaction that has ended unasked, or could not be
+// begun, fails with the same error, and [Stream.Lost] tells the server so: it would
+// be committed alone. Only after OR ROLLBACK things go on outside, as in SQLite.
 // A COMMIT that a deferred foreign key forbids leaves the transaction open, as in
 // SQLite. A deferred transaction whose reads are not true any more when it first
 // writes ends with SQLITE_BUSY, and can be run again.

@@ -40,7 +40,8 @@ func (s *Stream) expired() *hrana.Error {
 		return nil
 	}
 	s.forget()
-	return translate(err)
+	s.lost = translate(err)
+	return s.lost
 }
 
 // step runs one statement, whose class may not be known yet, and tells who wants
@@ -166,6 +167,7 @@ func (s *Stream) inside(ctx context.Context) error {
 	err := s.run.in(live{ctx, s.tx})
 	if err != nil && s.tx.Err() != nil {
 		s.forget()
+		s.lose(translate(err))
 	}
 	return err
 }
@@ -218,7 +220,9 @@ func (s *Stream) begin(ctx context.Context, how kind) *hrana.Error {
 	}
 	tx, err := s.db.Begin(ctx, s.txOptions(how))
 	if err != nil {
-		return translate(err)
+		herr := translate(err)
+		s.lose(herr)
+		return herr
 	}
 	s.tx = tx
 	return nil
@@ -304,8 +308,10 @@ func (s *Stream) mark(ctx context.Context, c *class) *hrana.Error {
 	if err == nil {
 		return nil
 	}
+	herr := translate(err)
 	if s.tx.Err() != nil {
 		s.forget()
+		s.lose(herr)
 	}
-	return translate(err)
+	return herr
 }

@@ -42,9 +42,10 @@ type Stream struct {
 
 	mu     sync.Mutex // protects the following
 	closed bool
-	tx     transaction // nil when none is open
-	saves  []string    // savepoints that are open in it, outermost first
-	bySave bool        // the outermost has begun it: its RELEASE is a COMMIT
+	tx     transaction  // nil when none is open
+	saves  []string     // savepoints that are open in it, outermost first
+	bySave bool         // the outermost has begun it: its RELEASE is a COMMIT
+	lost   *hrana.Error // how the request has lost its transaction; see Lost
 
 	seen    nearlite.Position // by the last snapshot, if the options want that
 	keysOff bool              // PRAGMA foreign_keys = OFF was run here
@@ -91,6 +92,7 @@ func (s *Stream) Do(ctx context.Context, req *hrana.Request) (res *hrana.Respons
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.survive(&herr)
+	s.lost = nil
 	if s.closed {
 		return nil, errClosed
 	}
@@ -128,8 +130,11 @@ func (s *Stream) survive(herr **hrana.Error) {
 	if v == nil {
 		return
 	}
-	s.end()
 	*herr = &hrana.Error{Code: CodeInternal, Message: fmt.Sprintf("the statement made the server panic, and was rolled back: %v", v)}
+	if s.tx != nil {
+		s.lost = *herr
+	}
+	s.end()
 }
 
 // Idle reports whether the stream has no transaction and no setting of its own: it
@@ -150,6 +155,23 @@ func (s *Stream) Err() error {
 		return nil
 	}
 	return s.tx.Err()
+}
+
+// Lost returns the error by which the last request has lost its transaction, or has
+// failed to begin one; nil if it has not. What the client has sent by then was meant
+// for the transaction: do not let it be committed alone. An error that the client
+// itself wants to end the transaction, by OR ROLLBACK, is none of these.
+func (s *Stream) Lost() *hrana.Error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lost
+}
+
+// lose notes that an error has ended a transaction, or kept it from beginning.
+func (s *Stream) lose(herr *hrana.Error) {
+	if herr.Code != errKeys.Code { // OR ROLLBACK, RAISE(ROLLBACK)
+		s.lost = herr
+	}
 }
 
 // Position returns what the last snapshot outside of an open transaction has seen,
@@ -255,6 +277,9 @@ func (c *class) describe(d nearlite.Description) {
 func (s *Stream) describe(ctx context.Context, sql *string, id *int32) (*hrana.DescribeResult, *hrana.Error) {
 	text, herr := s.text(sql, id)
 	if herr != nil {
+		return nil, herr
+	}
+	if herr := s.expired(); herr != nil {
 		return nil, herr
 	}
 	first, _ := cut(text)
