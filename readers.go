@@ -32,6 +32,9 @@ type readers struct {
 	quiet atomic.Pointer[chan struct{}] // new Views wait until it is closed; see lock
 	hints [64]atomic.Pointer[reader]    // by goroutine: the reader it used last
 
+	long []*reader // memory for look; the clock's
+	turn int
+
 	waiters atomic.Int32
 	freed   chan struct{} // somebody waits, and a reader became idle
 
@@ -49,6 +52,8 @@ type reader struct {
 	grd   guard
 	watch watched
 	held  atomic.Pointer[Tx] // the interactive transaction that has it
+
+	paused bool // its query has to wait; the clock's
 
 	// Its user's:
 	handles    []ReadTx // not used yet
@@ -359,20 +364,30 @@ func (p *readers) oldest() (age time.Duration, busyReaders int) {
 func (p *readers) look(now time.Duration, walBytes int64) (active bool) {
 	var oldest *reader
 	var since status
+	long := p.long[:0]
 	for _, r := range p.list() {
 		v := r.status()
 		if !v.is(busy) {
+			r.pause(false)
 			continue
 		}
 		active = true
 		r.watch.look(now, r.conn.Interrupt)
-		switch age := v.age(now); {
+		age := v.age(now)
+		if age > longAge && r.held.Load() == nil {
+			long = append(long, r)
+		} else {
+			r.pause(false)
+		}
+		switch {
 		case age > p.db.opts.MaxSnapshotAge:
 			r.revoke(v, age)
 		case oldest == nil || age > since.age(now):
 			oldest, since = r, v
 		}
 	}
+	p.long = long
+	p.takeTurns()
 	if p.waiters.Load() > 0 {
 		p.reclaim(now)
 	}
@@ -380,6 +395,36 @@ func (p *readers) look(now time.Duration, walBytes int64) (active bool) {
 		oldest.revoke(since, since.age(now))
 	}
 	return active
+}
+
+const (
+	// longAge is how old a View is when it has to take turns with others.
+	longAge = 50 * time.Millisecond
+	// turnTicks is how long a turn is.
+	turnTicks = 4
+)
+
+// takeTurns lets no more of the Views that run for long go on at a time than there
+// are processors, less one for what takes no time. Else a request that has a
+// millisecond of work would have to wait for as many others as there are, several
+// times.
+func (p *readers) takeTurns() {
+	n := len(p.long)
+	at := max(1, runtime.GOMAXPROCS(0)-1)
+	p.turn++
+	first := p.turn / turnTicks * at
+	for i, r := range p.long {
+		r.pause(n > at+1 && (i-first%n+n)%n >= at)
+	}
+	clear(p.long)
+}
+
+// pause makes the reader's query wait, or go on; the clock's.
+func (r *reader) pause(on bool) {
+	if r.paused != on {
+		r.paused = on
+		r.conn.Pause(on)
+	}
 }
 
 // reclaim ends the interactive transaction that has held its reader idle the

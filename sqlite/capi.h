@@ -169,6 +169,8 @@ const char *sqlite3_errmsg(sqlite3 *);
 int sqlite3_error_offset(sqlite3 *);
 int sqlite3_system_errno(sqlite3 *);
 void sqlite3_interrupt(sqlite3 *);
+int sqlite3_is_interrupted(sqlite3 *);
+void sqlite3_progress_handler(sqlite3 *, int, int (*)(void *), void *);
 int sqlite3_get_autocommit(sqlite3 *);
 sqlite3_int64 sqlite3_changes64(sqlite3 *);
 sqlite3_int64 sqlite3_total_changes64(sqlite3 *);

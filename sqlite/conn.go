@@ -120,6 +120,7 @@ func Open(path string, flags OpenFlags, vfs string) (*Conn, error) {
 	C.sqlite3_extended_result_codes(db, 1)
 	port := C.nl_port_new()
 	port.db = db
+	C.nl_pausable(C.uintptr_t(uintptr(unsafe.Pointer(port))))
 	c := &Conn{db: db, port: port, addr: C.uintptr_t(uintptr(unsafe.Pointer(port))), path: path,
 		stmts: map[string]*Stmt{}, stmtsMax: DefaultCacheStatements, own: map[*Stmt]struct{}{}, ring: &ring{}, open: true}
 	c.enc = encoder{conn: c, port: port}
@@ -283,7 +284,7 @@ func (c *Conn) Interrupt() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.open {
-		C.sqlite3_interrupt(c.db)
+		C.nl_interrupt(c.addr)
 	}
 }
 

@@ -12,6 +12,7 @@
 #ifndef NEARLITE_PORT_H
 #define NEARLITE_PORT_H
 #include "capi.h"
+#include <pthread.h>
 
 /* The first 48 bytes of the wal-index are its header, copy 0 of two:
 ** https://sqlite.org/walformat.html#the_wal_index_file_format */
@@ -83,6 +84,11 @@ typedef struct nl_port {
   unsigned char noted[NL_WALINDEX_HDR];
   nl_file *file;
   int64_t poll_us; /* nl_busy_poll: how long */
+
+  /* See pause.c. */
+  int32_t paused;
+  pthread_mutex_t lock;
+  pthread_cond_t go;
 } nl_port;
 
 /* What became of the statement after a block was filled. */
@@ -128,6 +134,11 @@ void nl_busy_poll(uintptr_t port, int64_t us);
 
 /* costly.c */
 int nl_bound_functions(uintptr_t port);
+
+/* pause.c */
+void nl_pausable(uintptr_t port);
+void nl_pause(uintptr_t port, int paused);
+void nl_interrupt(uintptr_t port);
 
 /* memory.c */
 #define NL_LARGE (128 << 10) /* pieces from this size on are counted */
