@@ -1,0 +1,169 @@
+package hostile
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A witness is a client that means well and works beside an attack, one request
+// after the other with a short rest between them.
+type witness struct {
+	name string
+	do   func() error
+	stop chan struct{}
+	over sync.WaitGroup
+
+	took   []time.Duration
+	failed []error
+}
+
+// rest is the time between two requests of a witness.
+const rest = 5 * time.Millisecond
+
+// watch lets a witness work until the end of the attack.
+func (x *target) watch(name string, do func(*client) error) *witness {
+	c := x.client()
+	w := &witness{name: name, stop: make(chan struct{}), do: func() error { return do(c) }}
+	x.witnesses = append(x.witnesses, w)
+	w.over.Go(func() {
+		defer c.close()
+		w.work()
+	})
+	x.t.Cleanup(w.end)
+	return w
+}
+
+func (w *witness) work() {
+	tick := time.NewTicker(rest)
+	defer tick.Stop()
+	for {
+		select {
+		case <-w.stop:
+			return
+		case <-tick.C:
+		}
+		from := time.Now()
+		err := w.do()
+		w.took = append(w.took, time.Since(from))
+		if err != nil {
+			w.failed = append(w.failed, err)
+		}
+	}
+}
+
+func (w *witness) end() {
+	select {
+	case <-w.stop:
+	default:
+		close(w.stop)
+	}
+	w.over.Wait()
+}
+
+// quantile returns the q-quantile of the latencies.
+func (w *witness) quantile(q float64) time.Duration {
+	if len(w.took) == 0 {
+		return 0
+	}
+	slices.Sort(w.took)
+	return w.took[min(len(w.took)-1, int(q*float64(len(w.took))))].Round(10 * time.Microsecond)
+}
+
+// reads is a witness that reads a row by its key.
+func (x *target) reads() *witness {
+	return x.watch("reads", func(c *client) error {
+		id := 1 + rand.IntN(1000)
+		got, err := c.query("SELECT body FROM work WHERE id = ?", id)
+		if want := fmt.Sprintf(`[["row %d"]]`, id); err == nil && got != want {
+			err = fmt.Errorf("row %d is %s", id, got)
+		}
+		return err
+	})
+}
+
+// writes is a witness that inserts rows, each a transaction.
+func (x *target) writes() *witness {
+	return x.watch("writes", func(c *client) error {
+		_, err := c.query("INSERT INTO work (body) VALUES (?)", "witness")
+		return err
+	})
+}
+
+// connects is a witness that makes a connection for each request.
+func (x *target) connects() *witness {
+	return x.watch("connects", func(c *client) error {
+		c.close()
+		_, err := c.query("SELECT 1")
+		return err
+	})
+}
+
+// transacts is a witness whose transactions go from request to request. That one is
+// refused because too many are open is no failure of the server's.
+func (x *target) transacts() *witness {
+	return x.watch("transacts", func(c *client) error {
+		err := c.transaction("UPDATE work SET body = body WHERE id = 7")
+		var e *apiError
+		if errors.As(err, &e) && (e.Code == "TRANSACTION_BUSY" || e.Code == "TRANSACTION_TIMEOUT") {
+			return nil
+		}
+		return err
+	})
+}
+
+// bounds are what an attack may cost.
+type bounds struct {
+	memory     int           // megabytes at the peak, of the whole process
+	p99        time.Duration // of each witness; 0: a second
+	goroutines int           // left over; 0: a few
+	requests   int           // each witness gets done at least; 0: 20
+}
+
+// end ends the attack: it stops the witnesses, and holds what is left against
+// the bounds.
+func (x *target) end(b bounds) {
+	x.t.Helper()
+	for _, w := range x.witnesses {
+		w.end()
+		x.judge(w, b)
+	}
+	peak := x.status("VmHWM") / 1024
+	x.t.Logf("memory: %d MB at the peak, %d MB now", peak, x.status("VmRSS")/1024)
+	if peak > b.memory {
+		x.t.Errorf("the server has taken %d MB, more than %d", peak, b.memory)
+	}
+	if b.goroutines == 0 {
+		b.goroutines = 25
+	}
+	left := 0
+	x.await("the goroutines of the attack end", 20*time.Second, func() bool {
+		left = x.goroutines() - x.calm
+		return left <= b.goroutines
+	})
+	x.t.Logf("goroutines: %+d", left)
+}
+
+func (x *target) judge(w *witness, b bounds) {
+	x.t.Helper()
+	if b.p99 == 0 {
+		b.p99 = time.Second
+	}
+	if b.requests == 0 {
+		b.requests = 20
+	}
+	p99 := w.quantile(0.99)
+	x.t.Logf("%s: %d requests, p50 %v, p99 %v, longest %v", w.name, len(w.took), w.quantile(0.5), p99, w.quantile(1))
+	if len(w.took) < b.requests {
+		x.t.Errorf("%s: only %d requests in all this time", w.name, len(w.took))
+	}
+	if p99 > b.p99 {
+		x.t.Errorf("%s: p99 is %v, more than %v", w.name, p99, b.p99)
+	}
+	if len(w.failed) > 0 {
+		x.t.Errorf("%s: %d of %d requests failed, as: %v", w.name, len(w.failed), len(w.took), w.failed[0])
+	}
+}
