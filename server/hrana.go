@@ -199,11 +199,9 @@ func (w *worker) do(req *hrana.Request) (hrana.StreamResult, error) {
 		return hrana.StreamResult{Error: w.lost}, nil
 	}
 	res, herr := w.session.stream.Do(w.c.r.Context(), req)
+	// What follows was meant for the transaction, not to be committed alone.
+	w.lost = w.session.stream.Lost()
 	if herr != nil {
-		if herr.Code == "TRANSACTION_TIMEOUT" {
-			// What follows was meant for the transaction, not to be committed alone.
-			w.lost = herr
-		}
 		return hrana.StreamResult{Error: herr}, fatal(herr)
 	}
 	if err := w.count(res); err != nil {

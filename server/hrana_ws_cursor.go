@@ -102,14 +102,8 @@ func (st *wsStream) runCursor(w *work, herr *hrana.Error) {
 		return
 	}
 	_ = w.answer(&hrana.Response{Kind: hrana.OpenCursor}, nil)
-	var told *hrana.Error
-	err := st.stream.Cursor(k.ctx, w.req.Batch, func(e *hrana.CursorEntry) error {
-		if e.Error != nil {
-			told = e.Error
-		}
-		return c.emit(e)
-	})
-	st.after(told)
+	err := st.stream.Cursor(k.ctx, w.req.Batch, c.emit)
+	st.after()
 	if err == errAbandoned {
 		c.finish(&hrana.CursorEntry{Kind: hrana.BatchError, Error: &hrana.Error{Code: "CURSOR_EXPIRED",
 			Message: fmt.Sprintf("The cursor was not fetched from for %v", fetchPatience)}})

@@ -39,8 +39,7 @@ type wsStream struct {
 	handle *catalog.Handle
 	stream *stream.Stream
 	as     *caller      // for whom stream was made
-	lost   *hrana.Error // what the next request is told: the transaction has ended
-	doomed int          // how many requests were sent for a transaction that has ended
+	over   *hrana.Error // how its transaction was lost, until the client shows that it knows
 }
 
 // openStream begins a stream. Whether there is a database for it is found out in
@@ -146,7 +145,7 @@ func (st *wsStream) do(w *work) {
 	var res *hrana.Response
 	if herr == nil {
 		res, herr = st.stream.Do(st.k.ctx, w.req)
-		st.after(herr)
+		st.after()
 	}
 	st.reply(w, res, herr)
 }
@@ -161,15 +160,12 @@ func (st *wsStream) open(w *work) *hrana.Error {
 
 // admit returns why a request is not done; the stream has its database otherwise.
 func (st *wsStream) admit(w *work) *hrana.Error {
-	switch {
-	case st.failed:
+	if st.failed {
 		return &hrana.Error{Code: "STREAM_NOT_OPEN", Message: fmt.Sprintf("Stream %d has failed to open", st.id)}
-	case st.doomed > 0:
-		st.doomed--
-		return errTransactionOver
-	case st.lost != nil:
-		herr := st.lost
-		st.lost = nil
+	}
+	herr := st.missed(w.req)
+	switch {
+	case herr != nil:
 		return herr
 	case st.k.s.draining.Load() && !st.busy.Load():
 		return asError(errDraining)
@@ -180,8 +176,42 @@ func (st *wsStream) admit(w *work) *hrana.Error {
 	return st.acquire(w.auth.caller)
 }
 
-// errTransactionOver is what is said to requests that were meant for a transaction
-// which had ended before they came: done alone, they would be committed.
+// missed returns the error of a request whose transaction was lost before it came:
+// done alone, it would be committed. Nobody can tell whether its client knew of that
+// when it sent the request, unless the request begins a transaction, or ends the one
+// that is none any more.
+func (st *wsStream) missed(req *hrana.Request) *hrana.Error {
+	herr := st.over
+	if herr == nil || req.Kind == hrana.GetAutocommit {
+		return nil
+	}
+	switch bounds(req) {
+	case "BEGIN", "ROLLBACK":
+		st.over = nil
+		return nil
+	case "COMMIT":
+		st.over = nil
+	}
+	return herr
+}
+
+// bounds is [stream.Bounds] of what a request does first.
+func bounds(req *hrana.Request) string {
+	sql := req.SQL
+	switch {
+	case req.Stmt != nil:
+		sql = req.Stmt.SQL
+	case req.Batch != nil && len(req.Batch.Steps) > 0:
+		sql = req.Batch.Steps[0].Stmt.SQL
+	}
+	if sql == nil || req.Kind == hrana.Describe {
+		return ""
+	}
+	return stream.Bounds(*sql)
+}
+
+// errTransactionOver is said of a transaction that has ended by itself, and whose
+// stream has gone since.
 var errTransactionOver = &hrana.Error{Code: "TRANSACTION_TIMEOUT", Message: "Transaction timed out"}
 
 // acquire gets the database, unless the stream has it, and a stream on it for
@@ -222,7 +252,7 @@ func (st *wsStream) find() (*catalog.Handle, error) {
 }
 
 // after notes what a request has left.
-func (st *wsStream) after(herr *hrana.Error) {
+func (st *wsStream) after() {
 	busy := !st.stream.Idle()
 	if st.busy.CompareAndSwap(!busy, busy) {
 		if busy {
@@ -231,10 +261,8 @@ func (st *wsStream) after(herr *hrana.Error) {
 			st.k.s.figures.wsBusy.Add(-1)
 		}
 	}
-	if herr != nil && herr.Code == errTransactionOver.Code {
-		st.mu.Lock()
-		st.doomed = len(st.queue)
-		st.mu.Unlock()
+	if lost := st.stream.Lost(); lost != nil {
+		st.over = lost
 	}
 }
 
@@ -284,7 +312,7 @@ func (st *wsStream) rest() {
 		st.letGo()
 		st.timer = nil
 	case st.stream.Err() != nil && idle >= transactionPatience:
-		st.lost = errTransactionOver
+		st.over = errTransactionOver
 		st.letGo()
 		st.timer = nil
 	default:

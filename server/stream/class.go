@@ -288,6 +288,25 @@ func (c *class) control() *hrana.Error {
 	return nil
 }
 
+// Bounds says what the first statement of a text is to a transaction: BEGIN, COMMIT
+// or ROLLBACK; "" if it neither begins nor ends one.
+func Bounds(sql string) string {
+	first, _ := cut(sql)
+	c, herr := read(first)
+	if herr != nil {
+		return ""
+	}
+	switch c.kind {
+	case begin, beginNow, beginRead:
+		return "BEGIN"
+	case commit:
+		return "COMMIT"
+	case rollback:
+		return "ROLLBACK"
+	}
+	return ""
+}
+
 // vacuum reads a VACUUM.
 func (c *class) vacuum() {
 	c.kind = alone

@@ -130,3 +130,15 @@ func TestLostInside(t *testing.T) {
 		t.Errorf("%s rows", got)
 	}
 }
+
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	for sql, want := range map[string]string{
+		"BEGIN": "BEGIN", " ; /* */ begin immediate; select 1": "BEGIN", "begin transaction readonly": "BEGIN", "commit": "COMMIT", "END TRANSACTION": "COMMIT",
+		"rollback": "ROLLBACK", "rollback to a": "", "savepoint a": "", "release a": "", "begin nonsense": "", "select 1; commit": "", "": "", "explain commit": "",
+	} {
+		if got := Bounds(sql); got != want {
+			t.Errorf("%q: got %q", sql, got)
+		}
+	}
+}
