@@ -132,7 +132,16 @@ func (o *own) Err() error {
 
 // keysOffWrite runs the statement as a transaction of its own, without foreign keys.
 func (s *Stream) keysOffWrite(ctx context.Context) error {
-	return s.exclusively(ctx, func(o *own) error { return s.run.in(o) })
+	return s.exclusively(ctx, func(o *own) error {
+		if err := o.conn.Exec("BEGIN IMMEDIATE"); err != nil {
+			return err
+		}
+		err := s.run.in(o)
+		if err != nil && !(s.run.c.keeps && errors.Is(err, sqlite.CodeConstraint)) || o.Err() != nil {
+			return err // what is open is rolled back
+		}
+		return errors.Join(err, o.conn.Exec("COMMIT"))
+	})
 }
 
 // detached is an open transaction of a stream with its foreign keys off. It has the

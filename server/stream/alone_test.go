@@ -59,3 +59,55 @@ func TestAsksOnOwnConnection(t *testing.T) {
 		t.Errorf("on another stream: %s", got)
 	}
 }
+
+// A write that has returned more than may be has not happened.
+func TestTooLargeReturning(t *testing.T) {
+	t.Parallel()
+	const three = "insert into t select value from (select 1 as value union all select 2 union all select 3) returning x"
+	for name, test := range map[string]struct {
+		before []string
+		want   string
+	}{
+		"alone":                                  {nil, "1"},
+		"in a transaction":                       {[]string{"begin", "insert into t values (0)"}, "1"},
+		"in one that has read":                   {[]string{"begin", "select * from t"}, "1"},
+		"without foreign keys":                   {[]string{"pragma foreign_keys = off"}, "1"},
+		"without foreign keys, in a transaction": {[]string{"pragma foreign_keys = off", "begin", "insert into t values (0)"}, "1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, db := open(t, Options{MaxRows: 2}, append([]string{"create table t(x)", "insert into t values (9)"}, test.before...)...)
+			if got := try(s, three); !strings.HasPrefix(got, "RESPONSE_TOO_LARGE") {
+				t.Error(got)
+			}
+			try(s, "commit")
+			other := New(db, Options{})
+			defer other.Close()
+			if got := do(t, other, "select count(*) from t"); got != test.want {
+				t.Errorf("%s rows, want %s", got, test.want)
+			}
+		})
+	}
+	s, _ := open(t, Options{MaxRows: 2}, "create table t(x)", "insert into t values (1), (2), (3)", "begin", "delete from t where x = 3")
+	if got := try(s, "select * from t, t as u"); !strings.HasPrefix(got, "RESPONSE_TOO_LARGE") {
+		t.Error(got)
+	}
+	do(t, s, "commit") // a query has done nothing that would have to be undone
+}
+
+// Without foreign keys a statement alone is what it is with them.
+func TestAloneWithoutKeys(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t, Options{}, "create table t(x unique)", "pragma foreign_keys = off")
+	for _, c := range []struct{ sql, want string }{
+		{"insert into t values (1)", "~1#1"},
+		{"insert or fail into t values (2), (1), (3)", "SQLITE_CONSTRAINT: SQLite error: UNIQUE constraint failed: t.x"},
+		{"insert into t values (4), (1)", "SQLITE_CONSTRAINT: SQLite error: UNIQUE constraint failed: t.x"},
+		{"insert or rollback into t values (5), (1)", "SQLITE_CONSTRAINT: SQLite error: UNIQUE constraint failed: t.x"},
+		{"select group_concat(x) from t", "1,2"},
+	} {
+		if got := try(s, c.sql); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.sql, got, c.want)
+		}
+	}
+}

@@ -49,7 +49,7 @@
 // and changed; SQLite does not count those it visited. A statement with want_rows
 // false returns none. A condition of a batch is false for a step that was skipped,
 // whether it asks for success or for an error. RESPONSE_TOO_LARGE rolls back the
-// write that returned too much, and a batch's whole transaction. A transaction
+// write that returned too much, and the whole transaction it was in. A transaction
 // begun with BEGIN TRANSACTION READONLY is that. VACUUM, ANALYZE and PRAGMA optimize
 // work. RAISE(FAIL) in a trigger keeps nothing of a statement outside of a
 // transaction.

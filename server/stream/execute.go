@@ -165,9 +165,15 @@ func (s *Stream) outside(ctx context.Context) (err error) {
 // has rolled everything back, and the stream is outside of a transaction again.
 func (s *Stream) inside(ctx context.Context) error {
 	err := s.run.in(live{ctx, s.tx})
-	if err != nil && s.tx.Err() != nil {
+	switch {
+	case err == nil:
+	case s.tx.Err() != nil:
 		s.forget()
 		s.lose(translate(err))
+	case errors.Is(err, errTooLarge) && !s.run.c.reads:
+		// It has written, and failed: only with the transaction can it be undone.
+		s.end()
+		s.lose(errTooLarge)
 	}
 	return err
 }
