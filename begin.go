@@ -235,6 +235,8 @@ func (tx *Tx) acquire(ctx context.Context) error {
 		tx.finish(ErrNested)
 		return ErrNested
 	}
+	waits(ctx)
+	defer runs(ctx)
 	if _, _, err := tx.w.q.enter(request{ctx: ctx, inter: tx}); err != nil {
 		tx.finish(err)
 		return err

@@ -39,6 +39,7 @@ func (db *DB) write(r request) error {
 	if err := w.check(r.ctx); err != nil {
 		return err
 	}
+	waits(r.ctx)
 	b, i, err := w.q.enter(r)
 	if err != nil {
 		return err

@@ -267,11 +267,13 @@ func (w *writer) step(r *request) {
 		w.refuse(r, context.Cause(r.ctx))
 	case r.excl != nil:
 		w.commit()
+		runs(r.ctx)
 		w.settle(r, w.exclusive(r))
 		w.answer()
 	case r.inter != nil:
 		w.interact(r)
 	default:
+		runs(r.ctx)
 		w.try(r)
 	}
 }

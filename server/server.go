@@ -37,6 +37,11 @@ type Options struct {
 	BaseURL string
 	// Limits of one token.
 	Limits Limits
+	// QueueTime is how long a statement may wait for others that write; 30 s.
+	QueueTime time.Duration
+	// TransactionTime is how long the statements of a transaction may take together that
+	// one request begins and ends; 30 s. The engine's leases are for the others.
+	TransactionTime time.Duration
 	// MaxBody is the largest body of a request in bytes; 32 MiB.
 	MaxBody int64
 	// Memory bounds large requests and answers together, in bytes; 512 MiB.
@@ -84,6 +89,7 @@ func (o Options) withDefaults() Options {
 		value time.Duration
 	}{
 		{&o.HeaderTimeout, 10 * time.Second}, {&o.BodyTimeout, time.Minute}, {&o.IdleTimeout, 3 * time.Minute}, {&o.WriteTimeout, 30 * time.Second},
+		{&o.QueueTime, 30 * time.Second}, {&o.TransactionTime, 30 * time.Second},
 	} {
 		if *t.set == 0 {
 			*t.set = t.value

@@ -15,15 +15,17 @@ func (s *Server) streamOptions(caller *caller, h *catalog.Handle) stream.Options
 	cfg := h.Config()
 	db := s.databases.of(s, h.ID())
 	return stream.Options{
-		ReadOnly:         !caller.mayWrite(h.Name()),
-		BlockReads:       cfg.BlockReads,
-		BlockWrites:      cfg.BlockWrites,
-		BlockReason:      cfg.BlockReason,
-		MaxRows:          caller.limits.Rows,
-		MaxBytes:         int(caller.limits.Bytes),
-		StatementTimeout: caller.limits.Time,
-		OnStatement:      db.onStatement,
-		Classes:          db.classes,
+		ReadOnly:           !caller.mayWrite(h.Name()),
+		BlockReads:         cfg.BlockReads,
+		BlockWrites:        cfg.BlockWrites,
+		BlockReason:        cfg.BlockReason,
+		MaxRows:            caller.limits.Rows,
+		MaxBytes:           int(caller.limits.Bytes),
+		StatementTimeout:   caller.limits.Time,
+		QueueTimeout:       s.opts.QueueTime,
+		TransactionTimeout: s.opts.TransactionTime,
+		OnStatement:        db.onStatement,
+		Classes:            db.classes,
 	}
 }
 

@@ -288,7 +288,7 @@ type containment struct {
 func (p *program) contained(ctx context.Context, i int) *hrana.Error {
 	s := p.s
 	s.seen = nearlite.Position{}
-	ctx = s.limited(ctx)
+	ctx = s.together(ctx)
 	t := &containment{p: p, ctx: ctx, from: time.Now(), first: i, spare: s.run.left, rowID: s.rowID, count: [2]int64{s.changes, s.total}}
 	var err error
 	switch {

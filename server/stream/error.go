@@ -33,6 +33,7 @@ var (
 	errTooLarge   = &hrana.Error{Code: "RESPONSE_TOO_LARGE", Message: "Response is too large"}
 	errTimeout    = &hrana.Error{Code: "TRANSACTION_TIMEOUT", Message: "Transaction timed out"}
 	errBusy       = &hrana.Error{Code: "TRANSACTION_BUSY", Message: "Server cannot handle additional transactions"}
+	errTurn       = &hrana.Error{Code: "TRANSACTION_BUSY", Message: "The statement has waited too long for others that write: try again, or write less at a time"}
 	errForbidden  = &hrana.Error{Code: CodeForbidden, Message: "Authorization forbidden: the token is for reading only"}
 	errClosed     = &hrana.Error{Code: CodeClosed, Message: "the stream was closed"}
 	errNested     = sqliteError("UNKNOWN", "cannot start a transaction within a transaction")

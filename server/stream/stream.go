@@ -22,6 +22,12 @@ type Options struct {
 	MaxRows, MaxBytes int
 	// StatementTimeout is how long one statement may run; 0: as long as it likes.
 	StatementTimeout time.Duration
+	// QueueTimeout is how long a statement may wait for others that write, which does
+	// not count as running; 0: as long as it may run.
+	QueueTimeout time.Duration
+	// TransactionTimeout is how long the statements of a transaction that one request
+	// begins and ends may take together; 0: as long as they like.
+	TransactionTimeout time.Duration
 	// OnStatement, if not nil, is told of every statement that ran.
 	OnStatement func(Ran)
 	// Positions has the stream note what its snapshots see; see [Stream.Position].
