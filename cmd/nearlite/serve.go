@@ -129,6 +129,8 @@ func (c *ServeCmd) options(keys *token.Keys, log *slog.Logger) server.Options {
 		},
 		MaxBody:           int64(c.MaxBody),
 		Memory:            int64(c.MaxMemory),
+		QueueTime:         c.QueueTime,
+		TransactionTime:   c.LeaseTotal,
 		SQLMemory:         int64(c.SQLMemory),
 		MaxConnections:    c.MaxConnections,
 		HeaderTimeout:     c.HeaderTimeout,

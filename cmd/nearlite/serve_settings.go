@@ -52,6 +52,8 @@ type serveSettings struct {
 	MaxResult     byteSize      `env:"NEARLITE_MAX_RESULT" default:"10MiB" placeholder:"SIZE" help:"Size of one result (default: ${default})."`
 	StatementTime time.Duration `env:"NEARLITE_STATEMENT_TIME" default:"30s" placeholder:"TIME" help:"How long one statement may run (default: ${default})."`
 
+	QueueTime time.Duration `env:"NEARLITE_QUEUE_TIME" default:"30s" placeholder:"TIME" help:"How long a write may wait for those before it (default: ${default})."`
+
 	LeaseIdle      time.Duration `env:"NEARLITE_LEASE_IDLE" default:"5s" placeholder:"TIME" help:"How long a writing transaction may wait for its client when nobody else wants to write (default: ${default})."`
 	LeaseContended time.Duration `env:"NEARLITE_LEASE_CONTENDED" default:"500ms" placeholder:"TIME" help:"The same when somebody does (default: ${default})."`
 	LeaseTotal     time.Duration `env:"NEARLITE_LEASE_TOTAL" default:"30s" placeholder:"TIME" help:"How long a writing transaction may take in all (default: ${default})."`
@@ -202,7 +204,7 @@ func (c *serveSettings) check() error {
 		{"--max-memory", float64(c.MaxMemory)}, {"--sql-memory", float64(c.SQLMemory)}, {"--max-value", float64(c.MaxValue)}, {"--cache", float64(c.Cache)},
 		{"--header-timeout", float64(c.HeaderTimeout)}, {"--body-timeout", float64(c.BodyTimeout)},
 		{"--idle-timeout", float64(c.IdleTimeout)}, {"--write-timeout", float64(c.WriteTimeout)},
-		{"--idle-close", float64(c.IdleClose)}, {"--statement-time", float64(c.StatementTime)}, {"--lease-idle", float64(c.LeaseIdle)},
+		{"--idle-close", float64(c.IdleClose)}, {"--statement-time", float64(c.StatementTime)}, {"--queue-time", float64(c.QueueTime)}, {"--lease-idle", float64(c.LeaseIdle)},
 		{"--lease-contended", float64(c.LeaseContended)}, {"--lease-total", float64(c.LeaseTotal)}, {"--metrics-databases", float64(c.MetricsDatabases)},
 	} {
 		if n.value <= 0 {
