@@ -20,7 +20,9 @@ type DBListCmd struct {
 
 // Help is the end of nearlite db list --help.
 func (DBListCmd) Help() string {
-	return `  nearlite db list data
+	return `Each has its limits behind it, as the flags of “nearlite db config” that make them.
+
+  nearlite db list data
   nearlite db list data tenant-
   nearlite db list http://127.0.0.1:8080 --json | jq -r 'select(.bytes > 1e9).name'`
 }
@@ -58,12 +60,26 @@ func limitsOf(cfg catalog.Config) string {
 			flags = append(flags, fmt.Sprintf(format, args...))
 		}
 	}
-	add(cfg.MaxBytes > 0, "--max-size=%d", cfg.MaxBytes)
+	add(cfg.MaxBytes > 0, "--max-size=%s", exactSize(cfg.MaxBytes))
 	add(cfg.WriterShare > 0, "--writer-share=%v", cfg.WriterShare)
 	add(cfg.MaxReaders > 0, "--max-readers=%d", cfg.MaxReaders)
-	add(cfg.CacheBytes > 0, "--cache=%d", cfg.CacheBytes)
+	add(cfg.CacheBytes > 0, "--cache=%s", exactSize(cfg.CacheBytes))
 	add(cfg.BlockReads, "--block-reads")
 	add(cfg.BlockWrites, "--block-writes")
 	add(cfg.BlockReason != "", "--reason=%s", quoteArg(cfg.BlockReason))
 	return strings.Join(flags, " ")
+}
+
+// exactSize writes a number of bytes as the flags take it, in the largest unit that
+// it is a whole number of.
+func exactSize(bytes int64) string {
+	for _, u := range []struct {
+		bytes int64
+		name  string
+	}{{1 << 40, "TiB"}, {1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+		if bytes%u.bytes == 0 {
+			return fmt.Sprintf("%d%s", bytes/u.bytes, u.name)
+		}
+	}
+	return fmt.Sprint(bytes)
 }

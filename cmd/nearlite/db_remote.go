@@ -268,8 +268,8 @@ func readFailure(resp *http.Response) error {
 	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
 		return advise(err, "a token for all databases that is not read-only, in NEARLITE_TOKEN: “nearlite token create --help”")
 	}
-	if errors.Is(err, catalog.ErrNotFound) || errors.Is(err, catalog.ErrExists) {
-		return err
+	if resp.StatusCode == http.StatusInternalServerError { // what others are, their message says
+		return advise(err, "the server's log says more")
 	}
-	return advise(err, "the server's log says more")
+	return err
 }

@@ -50,7 +50,7 @@ func TestDBOnServer(t *testing.T) {
 		{"db create WHERE shop --max-size 1GiB", `^shop: created, with the id [0-9a-f]{32}\n$`},
 		{"db create WHERE shop", `^Error: create database "shop": there is a database of that name(.|\n)*Try: another name`},
 		{"db create WHERE Shop", `^Error: .*not a name for a database`},
-		{"db config WHERE shop --block-writes --reason moved", `^shop: --max-size=1073741824 --block-writes --reason=moved\n$`},
+		{"db config WHERE shop --block-writes --reason moved", `^shop: --max-size=1GiB --block-writes --reason=moved\n$`},
 		{"db config WHERE shop --no-block-writes --max-size 0", `^shop: --reason=moved\n$`},
 		{"db config WHERE shop", `^shop: --reason=moved\n$`},
 		{"import WHERE " + app, `^app: \d+\.\d KiB in \d+\.\d s\n$`},

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -88,6 +89,9 @@ func hints(err error) []string {
 				path := pathOf(err)
 				if path == "" && fill(r.try, "x") != r.try {
 					return nil // a command with a hole in it helps nobody
+				}
+				if _, missing := os.Stat(filepath.Dir(path)); target == fs.ErrNotExist && missing == nil {
+					return []string{fill("“ls DIR” lists what is there", path)}
 				}
 				return []string{fill(r.try, path)}
 			}

@@ -50,7 +50,10 @@ func (c *ImportCmd) Run(ctx context.Context, env *Env) error {
 			}
 		}
 		for _, s := range sources {
-			if err := c.one(ctx, env, d, s); err != nil {
+			switch err := c.one(ctx, env, d, s); {
+			case err != nil && s.Path != "-":
+				return locate(s.Path, err) // hints are about what is imported
+			case err != nil:
 				return err
 			}
 		}

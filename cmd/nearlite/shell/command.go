@@ -84,6 +84,9 @@ func (s *session) help(context.Context, []string) error {
 			return err
 		}
 	}
+	if s.remote != nil {
+		return s.print.text("Anything else is SQL and ends with a semicolon. Each statement is a transaction of its own: BEGIN is for files.")
+	}
 	return s.print.text("Anything else is SQL and ends with a semicolon. BEGIN opens a transaction, COMMIT and ROLLBACK end it.")
 }
 
