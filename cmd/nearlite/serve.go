@@ -62,6 +62,11 @@ func (c *ServeCmd) Run(ctx context.Context, env *Env) error {
 
 // guard refuses to be open to everybody by mistake.
 func (c *ServeCmd) guard() error {
+	for _, a := range []struct{ flag, address string }{{"--listen", c.Listen}, {"--admin-listen", c.AdminListen}} {
+		if _, _, err := net.SplitHostPort(a.address); err != nil && a.address != "" {
+			return advise(fmt.Errorf("%s %s is not HOST:PORT", a.flag, a.address), a.flag+" 127.0.0.1:8080, or 127.0.0.1:0 for any port that is free")
+		}
+	}
 	if c.Insecure {
 		return nil
 	}

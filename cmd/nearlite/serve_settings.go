@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -120,8 +121,11 @@ type configFile struct {
 	lines  map[string]int
 }
 
-// readConfig reads lines of name = value; "…" may stand around a value, and a line
-// that begins with # counts as empty.
+// comment is one behind a value: a # without a blank before it is a part of that.
+var comment = regexp.MustCompile(`\s+#.*$`)
+
+// readConfig reads lines of name = value; "…" may stand around a value. A comment
+// begins with #, and has a blank before it if it is not a line of its own.
 func readConfig(path string) (*configFile, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -140,10 +144,14 @@ func readConfig(path string) (*configFile, error) {
 			return nil, fmt.Errorf("%s, line %d: %q is not name = value", path, n, line)
 		}
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		if value != "" && value[0] == '"' {
-			if value, err = strconv.Unquote(value); err != nil {
+		if strings.HasPrefix(value, `"`) {
+			quoted, err := strconv.QuotedPrefix(value)
+			if err != nil || comment.ReplaceAllString(value[len(quoted):], "") != "" {
 				return nil, fmt.Errorf("%s, line %d: the value of %s is not quoted well", path, n, name)
 			}
+			value, _ = strconv.Unquote(quoted)
+		} else {
+			value = strings.TrimSpace(comment.ReplaceAllString(" "+value, ""))
 		}
 		if c.lines[name] > 0 {
 			return nil, fmt.Errorf("%s, line %d: %s was set in line %d already", path, n, name, c.lines[name])

@@ -13,6 +13,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -220,6 +221,14 @@ func TestServeTLS(t *testing.T) {
 	if !strings.HasPrefix(s.url, "https://127.0.0.1:") {
 		t.Fatalf("it serves %s", s.url)
 	}
+	resp, err := http.Get("http" + strings.TrimPrefix(s.url, "https"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if text, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusBadRequest || !strings.Contains(string(text), "https://") {
+		t.Errorf("http:// is answered with %s: %s", resp.Status, text)
+	}
 	serial := func() int64 {
 		conn, err := tls.Dial("tcp", strings.TrimPrefix(s.url, "https://"), &tls.Config{InsecureSkipVerify: true})
 		if err != nil {
@@ -346,12 +355,31 @@ func flagOf(field reflect.StructField) string {
 	return strings.ToLower(regexp.MustCompile(`([a-z])([A-Z])`).ReplaceAllString(field.Name, "$1-$2"))
 }
 
+// Comments may stand behind values.
+func TestSettingsFileComments(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "c")
+	text := "# ours\nslow = 20ms # of late\nbase-url = http://a/#b\t# as it is\nbase-domain = \"a # b\" # quoted\nlisten = # nothing\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := readConfig(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"slow": "20ms", "base-url": "http://a/#b", "base-domain": "a # b", "listen": ""}
+	if !maps.Equal(c.values, want) {
+		t.Errorf("read as %q, want %q", c.values, want)
+	}
+}
+
 func TestSettingsFileErrors(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"listen":             `line 1: "listen" is not name = value`,
 		"\nlissten = x":      "line 2: there is no setting lissten",
 		"listen = \"x":       "line 1: the value of listen is not quoted well",
+		"listen = \"x\" y":   "line 1: the value of listen is not quoted well",
 		"rate = 1\nrate = 2": "line 2: rate was set in line 1 already",
 		"rate = many":        "--rate",
 		"config = x":         "there is no setting config",

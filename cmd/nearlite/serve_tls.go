@@ -2,10 +2,13 @@ package main
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -31,11 +34,37 @@ func (c *ServeCmd) secure(l net.Listener, log *slog.Logger) (net.Listener, error
 	if err := cert.read(cert.stamps()); err != nil {
 		return nil, fmt.Errorf("read the certificate: %w", err)
 	}
-	return tls.NewListener(l, &tls.Config{
+	return secureListener{tls.NewListener(l, &tls.Config{
 		MinVersion:     tls.VersionTLS12,
 		NextProtos:     []string{"http/1.1"},
 		GetCertificate: cert.get,
-	}), nil
+	})}, nil
+}
+
+// secureListener tells those who come with http:// to use https://: net/http would,
+// if it saw that the connections are TLS.
+type secureListener struct{ net.Listener }
+
+// Accept waits for the next connection.
+func (l secureListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return secureConn{conn}, nil
+}
+
+type secureConn struct{ net.Conn }
+
+// Read reads what was encrypted; the first time it shakes hands.
+func (c secureConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	var plain tls.RecordHeaderError
+	if errors.As(err, &plain) && plain.Conn != nil && slices.Contains([]string{"GET /", "POST ", "PUT /", "HEAD ", "DELET", "PATCH", "OPTIO"}, string(plain.RecordHeader[:])) {
+		_, _ = io.WriteString(plain.Conn, "HTTP/1.0 400 Bad Request\r\nContent-Type: application/json\r\n\r\n"+
+			`{"error":{"code":"BAD_REQUEST","message":"This is an HTTPS server: begin its URL with https://"}}`+"\n")
+	}
+	return n, err
 }
 
 func (c *certificate) stamps() (stamp [2]time.Time) {
