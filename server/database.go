@@ -81,7 +81,13 @@ func (s *Server) slow(db *database, r stream.Ran) {
 	if len(r.SQL) > slowTextMax {
 		r.SQL = r.SQL[:slowTextMax] + "…"
 	}
-	attrs := []any{"db", db.id, "took", r.Took, "rows", r.Rows, "sql", r.SQL}
+	name := ""
+	s.cat.EachOpen(func(h *catalog.Handle) {
+		if h.ID() == db.id {
+			name = h.Name()
+		}
+	})
+	attrs := []any{"name", name, "db", db.id, "took", r.Took, "rows", r.Rows, "sql", r.SQL}
 	if r.Err != nil {
 		attrs = append(attrs, "err", r.Err.Message)
 	}

@@ -144,7 +144,7 @@ func TestSlowStatements(t *testing.T) {
 	t.Parallel()
 	b, log := setupLogged(t, Options{Slow: 1})
 	b.pipeline("", execute("SELECT 'slow'"), closeRequest)
-	if text := log.String(); strings.Count(text, "a slow statement") != 1 || !strings.Contains(text, `sql="SELECT 'slow'"`) {
+	if text := log.String(); strings.Count(text, "a slow statement") != 1 || !strings.Contains(text, " name=main ") || !strings.Contains(text, `sql="SELECT 'slow'"`) {
 		t.Errorf("the log is %s", text)
 	}
 	if n := b.value("nearlite_slow_statements_total"); n != 1 {
