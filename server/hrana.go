@@ -151,7 +151,7 @@ func (c *call) resume(text string) (*worker, error) {
 	if w.session == nil {
 		err = c.reopen(w, b)
 	} else {
-		err = c.caller.mayRead(w.session.handle.Name())
+		err = c.again(w.session)
 	}
 	if err != nil {
 		w.end()
@@ -162,6 +162,16 @@ func (c *call) resume(text string) (*worker, error) {
 		c.s.figures.working.Add(1)
 	}
 	return w, nil
+}
+
+// again lets a session do what its caller may do now: the database may have got
+// another name, or another configuration, since the last request.
+func (c *call) again(s *session) error {
+	if err := c.caller.mayRead(s.handle.Name()); err != nil {
+		return err
+	}
+	s.stream.SetOptions(c.streamOptions(s.handle))
+	return nil
 }
 
 // reopen makes the session anew that a baton without a transaction is of.

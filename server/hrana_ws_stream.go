@@ -214,17 +214,15 @@ func bounds(req *hrana.Request) string {
 // stream has gone since.
 var errTransactionOver = &hrana.Error{Code: "TRANSACTION_TIMEOUT", Message: "Transaction timed out"}
 
-// acquire gets the database, unless the stream has it, and a stream on it for
-// this caller.
+// acquire gets the database, unless the stream has it, and a stream on it that may do
+// what this caller may do now: the database may have got another name, or another
+// configuration, since the last request.
 func (st *wsStream) acquire(caller *caller) *hrana.Error {
 	if st.handle != nil && (st.handle.Err() != nil || st.as != caller && st.stream.Idle()) {
 		st.letGo()
 	}
-	if st.handle != nil && st.as == caller {
-		return nil
-	}
 	if st.handle == nil {
-		h, err := st.find()
+		h, err := st.find(caller)
 		if err != nil {
 			return asError(err)
 		}
@@ -236,17 +234,24 @@ func (st *wsStream) acquire(caller *caller) *hrana.Error {
 		}
 		return asError(err)
 	}
-	if st.stream == nil {
-		st.stream, st.as = stream.New(st.handle.DB(), st.k.s.streamOptions(caller, st.handle)), caller
-		st.keep()
+	opts := st.k.s.streamOptions(caller, st.handle)
+	if st.as = caller; st.stream != nil {
+		st.stream.SetOptions(opts)
+		return nil
 	}
+	st.stream = stream.New(st.handle.DB(), opts)
+	st.keep()
 	return nil
 }
 
 // find returns the database by its id, or, the first time, by its name.
-func (st *wsStream) find() (*catalog.Handle, error) {
+func (st *wsStream) find(caller *caller) (*catalog.Handle, error) {
 	if st.known {
 		return st.k.s.cat.AcquireID(st.k.ctx, st.seen)
+	}
+	// It is not even opened for others, who are not told either whether it is there.
+	if err := caller.mayRead(st.k.name); err != nil {
+		return nil, err
 	}
 	return st.k.s.cat.Acquire(st.k.ctx, st.k.name)
 }

@@ -74,21 +74,34 @@ type transaction interface {
 
 // New returns a stream on a database.
 func New(db *nearlite.DB, opts Options) *Stream {
-	if opts.MaxRows == 0 {
-		opts.MaxRows = 1_000_000
-	}
-	if opts.MaxBytes == 0 {
-		opts.MaxBytes = 10 << 20
-	}
 	if opts.Classes == nil {
 		opts.Classes = NewClasses()
 	}
 	if opts.Store == nil {
 		opts.Store = NewStore(0)
 	}
-	s := &Stream{db: db, opts: opts}
+	s := &Stream{db: db, opts: opts.withDefaults()}
 	s.run.init(s)
 	return s
+}
+
+func (o Options) withDefaults() Options {
+	if o.MaxRows == 0 {
+		o.MaxRows = 1_000_000
+	}
+	if o.MaxBytes == 0 {
+		o.MaxBytes = 10 << 20
+	}
+	return o
+}
+
+// SetOptions changes what the stream may do from its next request on, also in an open
+// transaction. Classes and Store stay what they are.
+func (s *Stream) SetOptions(opts Options) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	opts.Classes, opts.Store = s.opts.Classes, s.opts.Store
+	s.opts = opts.withDefaults()
 }
 
 // Do does what a request asks, if it is one of [hrana.Execute], [hrana.RunBatch],
