@@ -26,7 +26,7 @@ func CheckName(name string) error {
 		case i == 0:
 			return fmt.Errorf("%w: %q does not begin with a letter from a to z or a digit", ErrName, name)
 		case c != '-' && c != '_' && c != '.':
-			return fmt.Errorf("%w: %q may have only letters from a to z, digits, and - _ .", ErrName, name)
+			return fmt.Errorf("%w: %q may have only letters from a to z, digits, and . - _", ErrName, name)
 		}
 	}
 	return nil

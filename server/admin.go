@@ -1,7 +1,6 @@
 package server
 
 import (
-	"errors"
 	"net/http"
 	"net/http/pprof"
 	"strings"
@@ -153,5 +152,5 @@ func unsupported(what, instead string) error {
 
 // errNotJSON is returned for a body that is no JSON.
 func errNotJSON(err error) error {
-	return protocolFailure(errors.Join(errors.New("Failed to parse the request body as JSON"), err))
+	return protocolError("Failed to parse the request body as JSON: %v", err)
 }

@@ -58,8 +58,8 @@ const (
 
 // What a client is told in sqld's words.
 var (
-	errBatonInvalid = errors.New("Received an invalid baton")
-	errBatonReused  = errors.New("Received a baton that has already been used")
+	errBatonInvalid = protocolError("Received an invalid baton")
+	errBatonReused  = protocolError("Received a baton that has already been used")
 )
 
 // A sealer turns batons into text that nobody else can make, and back.

@@ -37,6 +37,11 @@ func protocolFailure(err error) *failure {
 	return &failure{status: http.StatusBadRequest, message: err.Error(), protocol: true}
 }
 
+// protocolError is protocolFailure with a message of its own, mostly sqld's.
+func protocolError(format string, args ...any) *failure {
+	return protocolFailure(fmt.Errorf(format, args...))
+}
+
 // asFailure turns any error of a request into what is answered. Every error that
 // a client can cause is here; the rest is ours.
 func asFailure(err error) *failure {
@@ -45,8 +50,6 @@ func asFailure(err error) *failure {
 	switch {
 	case errors.As(err, &f):
 		return f
-	case err == errBatonInvalid || err == errBatonReused:
-		return protocolFailure(err)
 	case errors.As(err, &h):
 		return &failure{status: http.StatusBadRequest, code: h.Code, message: h.Message}
 	case errors.Is(err, catalog.ErrNotFound), errors.Is(err, catalog.ErrDeleted):

@@ -73,7 +73,7 @@ func undecoded(enc hrana.Encoding, err error) error {
 	if enc == hrana.Protobuf {
 		form = "Protobuf"
 	}
-	return protocolFailure(fmt.Errorf("Cannot deserialize client message from %s: %w", form, err))
+	return protocolError("Cannot deserialize client message from %s: %w", form, err)
 }
 
 // supported refuses what a version of the protocol does not have yet, in sqld's words.
@@ -81,14 +81,14 @@ func supported(requests []hrana.Request, version hrana.Version) error {
 	for i := range requests {
 		r := &requests[i]
 		if since := r.Kind.Since(); since > version {
-			return protocolFailure(fmt.Errorf("The `%s` request is only supported in protocol version hrana%d and higher", r.Kind, since))
+			return protocolError("The `%s` request is only supported in protocol version hrana%d and higher", r.Kind, since)
 		}
 		if r.Batch == nil || version >= hrana.V3 {
 			continue
 		}
 		for j := range r.Batch.Steps {
 			if asksAutocommit(r.Batch.Steps[j].Condition) {
-				return protocolFailure(fmt.Errorf("BatchCond of type `is_autocommit` is only supported in protocol version hrana%d and higher", hrana.V3))
+				return protocolError("BatchCond of type `is_autocommit` is only supported in protocol version hrana%d and higher", hrana.V3)
 			}
 		}
 	}
@@ -199,7 +199,7 @@ func (c *call) newSession() *session {
 // do does one request. The error is one that ends the stream.
 func (w *worker) do(req *hrana.Request) (hrana.StreamResult, error) {
 	if w.session == nil {
-		return hrana.StreamResult{}, protocolFailure(errStreamClosed)
+		return hrana.StreamResult{}, errStreamClosed
 	}
 	if req.Kind == hrana.Close {
 		w.close()
@@ -222,7 +222,7 @@ func (w *worker) do(req *hrana.Request) (hrana.StreamResult, error) {
 
 var (
 	closed          = &hrana.Response{Kind: hrana.Close}
-	errStreamClosed = fmt.Errorf("Stream for this baton was closed")
+	errStreamClosed = protocolError("Stream for this baton was closed")
 )
 
 // fatal returns the failure of the whole request for an error that no correct

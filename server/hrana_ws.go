@@ -122,7 +122,7 @@ func (c *call) socket() error {
 	}
 	k := &socket{s: s, name: strings.Clone(name), version: hrana.V1, slots: make(chan struct{}, pendingMax), opened: time.Now()}
 	if c.r.Header["Sec-Websocket-Protocol"] != nil && !k.agree(c.r.Header.Values("Sec-WebSocket-Protocol")) {
-		return protocolFailure(errors.New("Only these WebSocket subprotocols are supported: hrana3-protobuf hrana3 hrana2 hrana1"))
+		return protocolError("Only these WebSocket subprotocols are supported: hrana3-protobuf hrana3 hrana2 hrana1")
 	}
 	w := &hijacker{ResponseWriter: c.w, s: s}
 	opts := websocket.AcceptOptions{InsecureSkipVerify: true} // the origin was looked at above

@@ -89,7 +89,7 @@ func (c *call) legacy() error {
 		Statements []legacyQuery `json:"statements"`
 	}
 	if err := json.Unmarshal(b.bytes(), &m); err != nil {
-		return protocolFailure(fmt.Errorf("Failed to parse the request body as JSON: %w", err))
+		return protocolError("Failed to parse the request body as JSON: %w", err)
 	}
 	batch, err := legacyBatch(m.Statements)
 	if err != nil {
