@@ -214,8 +214,12 @@ func (w *worker) do(req *hrana.Request) (hrana.StreamResult, error) {
 	if herr != nil {
 		return hrana.StreamResult{Error: herr}, fatal(herr)
 	}
-	if err := w.count(res); err != nil {
-		return hrana.StreamResult{}, err
+	if herr := w.count(res); herr != nil {
+		w.lost = herr // and what follows is not even begun
+		if writes(res) {
+			herr = &hrana.Error{Code: herr.Code, Message: herr.Message + ". What this request writes is done all the same"}
+		}
+		return hrana.StreamResult{Error: herr}, nil
 	}
 	return hrana.StreamResult{OK: res}, nil
 }
@@ -237,21 +241,41 @@ func fatal(herr *hrana.Error) error {
 	return nil
 }
 
-// count takes memory for a result before the next one is asked for.
-func (w *worker) count(res *hrana.Response) error {
+// count takes memory for a result before the next one is asked for. Its error takes the
+// place of the result: what came before is done, and the client has to know.
+func (w *worker) count(res *hrana.Response) *hrana.Error {
 	n := sizeOf(res)
-	if w.size += n; w.size > answerMax {
-		return &failure{status: http.StatusRequestEntityTooLarge, code: "RESPONSE_TOO_LARGE",
-			message: fmt.Sprintf("The answer to the pipeline is larger than %d bytes, and was not sent: ask for less at a time", answerMax)}
+	if w.size+n > answerMax {
+		return &hrana.Error{Code: "RESPONSE_TOO_LARGE", Message: fmt.Sprintf("The answer to the pipeline would be larger than %d bytes: ask for less at a time", answerMax)}
 	}
-	if n < small {
+	if w.size += n; n < small {
 		return nil
 	}
-	if err := w.c.s.memory.take(w.c.r.Context(), n); err != nil {
-		return err
+	memory := &w.c.s.memory
+	if writes(res) {
+		n = min(n, memory.most-w.taken)
+		memory.owe(n)
+	} else if err := memory.take(w.c.r.Context(), n); err != nil {
+		return asError(err)
 	}
-	w.taken += min(n, w.c.s.memory.most)
+	w.taken += min(n, memory.most)
 	return nil
+}
+
+// writes says whether a response is of a request that has written rows: done, it must
+// not be answered by an error that asks for another try.
+func writes(res *hrana.Response) bool {
+	if r := res.Result; r != nil && r.RowsWritten > 0 {
+		return true
+	}
+	if res.Batch != nil {
+		for _, r := range res.Batch.StepResults {
+			if r != nil && r.RowsWritten > 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // close ends the stream for good.

@@ -279,12 +279,18 @@ func (st *wsStream) reply(w *work, res *hrana.Response, herr *hrana.Error) {
 		return
 	}
 	if herr == nil {
-		if n := sizeOf(res); n >= small {
-			if err := st.k.s.memory.take(st.k.ctx, n); err != nil {
+		memory := &st.k.s.memory
+		switch n := min(sizeOf(res), memory.most); {
+		case n < small:
+		case writes(res):
+			memory.owe(n)
+			defer memory.give(n)
+		default:
+			if err := memory.take(st.k.ctx, n); err != nil {
 				_ = w.answer(nil, asError(err))
 				return
 			}
-			defer st.k.s.memory.give(n)
+			defer memory.give(n)
 		}
 	}
 	_ = w.answer(res, herr)

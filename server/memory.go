@@ -60,6 +60,14 @@ func (m *memory) take(ctx context.Context, n int64) error {
 	return nil // granted in the last moment
 }
 
+// owe takes n bytes at once, also such as are not there: for what has been done
+// already, and whose answer must not look as if it could be tried again.
+func (m *memory) owe(n int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.taken += n
+}
+
 // enter takes n bytes, or returns the claim to wait for. Nobody overtakes.
 func (m *memory) enter(n int64) *claim {
 	m.mu.Lock()

@@ -29,6 +29,8 @@ type queryAnswer struct {
 	mayStop bool // and nothing is lost if the statement ends there
 	results int  // complete in buf
 	begun   bool // something was sent
+	asked   bool // wrote is known
+	wrote   bool // see writes
 	failed  error
 }
 
@@ -144,7 +146,7 @@ func (a *queryAnswer) row(row []hrana.Value) error {
 	if a.q.MaxRows > 0 && a.rows >= a.q.MaxRows {
 		if !a.cut {
 			a.cut = true
-			a.mayStop = len(a.q.stmts) == 1 && a.reads()
+			a.mayStop = len(a.q.stmts) == 1 && a.reads(a.step)
 		}
 		if a.mayStop {
 			return errEnough
@@ -174,31 +176,45 @@ func (a *queryAnswer) row(row []hrana.Value) error {
 	return a.bound()
 }
 
-// reads says whether the statement of now cannot change anything.
-func (a *queryAnswer) reads() bool {
-	d, err := a.c.handle.DB().Describe(a.c.r.Context(), *a.q.stmts[a.step].SQL)
+// reads says whether a statement cannot change anything.
+func (a *queryAnswer) reads(step int) bool {
+	d, err := a.c.handle.DB().Describe(a.c.r.Context(), *a.q.stmts[step].SQL)
 	return err == nil && d.ReadOnly
 }
 
-// bound keeps what is collected within the limits, and counts it.
+// bound keeps what is collected within the limits, and counts it. What has been
+// written is told in any case: tried again, it would be written twice.
 func (a *queryAnswer) bound() error {
+	memory := &a.c.s.memory
 	most := min(a.c.caller.limits.Bytes, answerMax)
-	if int64(len(*a.buf)) > most || a.rows > a.c.caller.limits.Rows {
+	large := int64(len(*a.buf)) > most || a.rows > a.c.caller.limits.Rows
+	if large && !a.writes() {
 		f := &failure{status: http.StatusRequestEntityTooLarge, code: "RESPONSE_TOO_LARGE", statement: a.step + 1, offset: -1,
 			message: "The answer is too large: ask for less at a time with LIMIT or \"max_rows\", or for ndjson or csv, which come as a stream"}
 		a.failed = f
 		return f
 	}
-	need := int64(cap(*a.buf))
+	need := min(int64(cap(*a.buf)), memory.most)
 	if need <= small || need <= a.taken {
 		return nil
 	}
-	if err := a.c.s.memory.take(a.c.r.Context(), need-a.taken); err != nil {
+	if a.writes() {
+		memory.owe(need - a.taken)
+	} else if err := memory.take(a.c.r.Context(), need-a.taken); err != nil {
 		a.failed = err
 		return err
 	}
 	a.taken = need
 	return nil
+}
+
+// writes says whether any statement of the query may have written something.
+func (a *queryAnswer) writes() bool {
+	for i := 0; i < len(a.q.stmts) && !a.asked; i++ {
+		a.wrote = a.wrote || !a.reads(i)
+	}
+	a.asked = true
+	return a.wrote
 }
 
 // end writes what stands behind the rows.
