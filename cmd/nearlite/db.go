@@ -89,6 +89,9 @@ func (w *where) explain(err error) error {
 	case errors.Is(err, catalog.ErrName):
 		return advise(err, "1 to 64 of the characters a-z 0-9 - _ . and a letter or digit first")
 	}
+	if l := (located{}); errors.As(err, &l) {
+		return err // it is about what is imported
+	}
 	return locate(w.Where, err)
 }
 

@@ -43,6 +43,12 @@ func TestDBOnServer(t *testing.T) {
 	if err := os.WriteFile(dump, []byte("CREATE TABLE t(a); INSERT INTO t VALUES (1);"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	cut := filepath.Join(t.TempDir(), "cut.db")
+	if whole, err := os.ReadFile(app); err != nil {
+		t.Fatal(err)
+	} else if err := os.WriteFile(cut, whole[:len(whole)-4096], 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		args string // after the verb WHERE stands for the server
 		want string // of standard output, or of standard error
@@ -58,6 +64,7 @@ func TestDBOnServer(t *testing.T) {
 		{"import WHERE " + app + " --replace", `^app: `},
 		{"import WHERE " + dump + " shop", `^Error: import .*there is a database`},
 		{"import WHERE " + dump + " shop --replace", `^shop: `},
+		{"import WHERE " + cut, `^Error: (.|\n)*Try: “nearlite check ` + cut + `”`},
 		{"import WHERE - piped", `^piped: `},
 		{"import WHERE " + os.Args[0] + " bad", `^Error: import database "bad": `},
 		{"db fork WHERE app copy", `^copy: forked from app, `},

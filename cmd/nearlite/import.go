@@ -52,7 +52,7 @@ func (c *ImportCmd) Run(ctx context.Context, env *Env) error {
 		for _, s := range sources {
 			switch err := c.one(ctx, env, d, s); {
 			case err != nil && s.Path != "-":
-				return locate(s.Path, err) // hints are about what is imported
+				return locate(s.Path, err)
 			case err != nil:
 				return err
 			}
