@@ -209,6 +209,7 @@ func (w *worker) do(req *hrana.Request) (hrana.StreamResult, error) {
 		return hrana.StreamResult{Error: w.lost}, nil
 	}
 	res, herr := w.session.stream.Do(w.c.r.Context(), req)
+	w.taken += w.session.stream.Owes()
 	// What follows was meant for the transaction, not to be committed alone.
 	w.lost = w.session.stream.Lost()
 	if herr != nil {
@@ -241,24 +242,12 @@ func fatal(herr *hrana.Error) error {
 	return nil
 }
 
-// count takes memory for a result before the next one is asked for. Its error takes the
-// place of the result: what came before is done, and the client has to know.
+// count bounds the answer to a pipeline; for large results the stream has taken memory.
+// Its error takes the place of the result: what came before is done, and the client has to know.
 func (w *worker) count(res *hrana.Response) *hrana.Error {
-	n := sizeOf(res)
-	if w.size+n > answerMax {
+	if w.size += sizeOf(res); w.size > answerMax {
 		return &hrana.Error{Code: "RESPONSE_TOO_LARGE", Message: fmt.Sprintf("The answer to the pipeline would be larger than %d bytes: ask for less at a time", answerMax)}
 	}
-	if w.size += n; n < small {
-		return nil
-	}
-	memory := &w.c.s.memory
-	if writes(res) {
-		n = min(n, memory.most-w.taken)
-		memory.owe(n)
-	} else if err := memory.take(w.c.r.Context(), n); err != nil {
-		return asError(err)
-	}
-	w.taken += min(n, memory.most)
 	return nil
 }
 
@@ -344,12 +333,14 @@ func (w *worker) end() {
 
 // sizeOf estimates the memory of a response from what it holds.
 func sizeOf(res *hrana.Response) (n int64) {
+	const bare = 128 // what a result takes at least
+	n = bare
 	if res.Result != nil {
 		n += sizeOfRows(res.Result.Rows)
 	}
 	if res.Batch != nil {
 		for _, r := range res.Batch.StepResults {
-			if r != nil {
+			if n += bare; r != nil {
 				n += sizeOfRows(r.Rows)
 			}
 		}

@@ -145,6 +145,7 @@ func (st *wsStream) do(w *work) {
 	var res *hrana.Response
 	if herr == nil {
 		res, herr = st.stream.Do(st.k.ctx, w.req)
+		w.taken += st.stream.Owes()
 		st.after()
 	}
 	st.reply(w, res, herr)
@@ -277,21 +278,6 @@ func (st *wsStream) reply(w *work, res *hrana.Response, herr *hrana.Error) {
 		w.done()
 		st.k.lanes.Go(func() { st.k.close(&closing{websocket.StatusPolicyViolation, herr.Message}) })
 		return
-	}
-	if herr == nil {
-		memory := &st.k.s.memory
-		switch n := min(sizeOf(res), memory.most); {
-		case n < small:
-		case writes(res):
-			memory.owe(n)
-			defer memory.give(n)
-		default:
-			if err := memory.take(st.k.ctx, n); err != nil {
-				_ = w.answer(nil, asError(err))
-				return
-			}
-			defer memory.give(n)
-		}
 	}
 	_ = w.answer(res, herr)
 }

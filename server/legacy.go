@@ -43,7 +43,7 @@ func (c *call) once(decode func([]byte) (*hrana.Request, error), encode func([]b
 		return undecoded(hrana.JSON, err)
 	}
 	s := stream.New(c.handle.DB(), c.streamOptions(c.handle))
-	defer s.Close()
+	defer c.finish(s)
 	res, herr := s.Do(c.r.Context(), req)
 	if herr != nil {
 		if err := fatal(herr); err != nil {
@@ -56,6 +56,12 @@ func (c *call) once(decode func([]byte) (*hrana.Request, error), encode func([]b
 	*buf = encode(*buf, res)
 	_ = send(c.w, http.StatusOK, typeJSON, *buf)
 	return nil
+}
+
+// finish ends a stream whose results are sent.
+func (c *call) finish(s *stream.Stream) {
+	s.Close()
+	c.s.memory.give(s.Owes())
 }
 
 // A legacyQuery is a statement of the oldest API: its text, or an object with
@@ -96,7 +102,7 @@ func (c *call) legacy() error {
 		return err
 	}
 	s := stream.New(c.handle.DB(), c.streamOptions(c.handle))
-	defer s.Close()
+	defer c.finish(s)
 	res, herr := s.Do(c.r.Context(), &hrana.Request{Kind: hrana.RunBatch, Batch: batch})
 	if herr != nil {
 		if err := fatal(herr); err != nil {

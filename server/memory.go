@@ -121,3 +121,25 @@ func (m *memory) inUse() int64 {
 	defer m.mu.Unlock()
 	return m.taken
 }
+
+// results is the memory as streams take it for their results.
+type results struct{ *memory }
+
+// Take takes n bytes, or says why not in the client's words. What cannot wait, since it
+// has written, is owed.
+func (m results) Take(ctx context.Context, n int64, wait bool) error {
+	switch {
+	case !wait:
+		m.owe(n)
+		return nil
+	case n > m.most:
+		return asError(errMemory)
+	}
+	if err := m.take(ctx, n); err != nil {
+		return asError(err)
+	}
+	return nil
+}
+
+// Give gives n bytes back.
+func (m results) Give(n int64) { m.give(n) }

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/nearlite/nearlite"
@@ -51,10 +52,31 @@ func (s *Stream) batch(ctx context.Context, b *hrana.Batch) (*hrana.BatchResult,
 	return &hrana.BatchResult{StepResults: p.results, StepErrors: p.errors}, nil
 }
 
+// stepsMax bounds the steps of a batch, and the statements of a sequence. Each takes a
+// few hundred bytes before the first of them runs.
+const stepsMax = 500_000
+
+// expect takes memory for n steps, or refuses them.
+func (s *Stream) expect(ctx context.Context, n int) *hrana.Error {
+	if n > stepsMax {
+		return &hrana.Error{Code: "BATCH_TOO_LARGE", Message: fmt.Sprintf("More than %d statements in one request: send them in several", stepsMax)}
+	}
+	s.run.ctx, s.run.mayWait = ctx, s.tx == nil
+	if grown := int64(n*stepSize) - s.run.mem; grown > 0 {
+		if err := s.run.spend(int(grown)); err != nil {
+			return translate(err)
+		}
+	}
+	return nil
+}
+
 // program reads a batch. What no parser would take fails all of it.
 func (s *Stream) program(ctx context.Context, b *hrana.Batch) (*program, *hrana.Error) {
 	if b == nil {
 		return nil, protocolError("a batch request needs `batch`")
+	}
+	if herr := s.expect(ctx, len(b.Steps)); herr != nil {
+		return nil, herr
 	}
 	p := &program{s: s, steps: make([]step, len(b.Steps)),
 		results: make([]*hrana.StmtResult, 0, len(b.Steps)), errors: make([]*hrana.Error, 0, len(b.Steps))}
@@ -125,7 +147,11 @@ func (s *Stream) sequence(ctx context.Context, sql *string, id *int32) *hrana.Er
 		if herr := s.parse(ctx, &st); herr != nil {
 			return herr
 		}
-		p.steps = append(p.steps, st)
+		if p.steps = append(p.steps, st); len(p.steps)%4096 == 0 {
+			if herr := s.expect(ctx, len(p.steps)); herr != nil {
+				return herr
+			}
+		}
 	}
 	s.run.request()
 	if herr := p.run(ctx); herr != nil {
@@ -176,6 +202,9 @@ func (p *program) run(ctx context.Context) *hrana.Error {
 
 // note adds what became of the next step.
 func (p *program) note(res *hrana.StmtResult, herr *hrana.Error) {
+	if p.chain && res != nil {
+		res = succeeded
+	}
 	p.results = append(p.results, res)
 	p.errors = append(p.errors, herr)
 }
@@ -463,6 +492,7 @@ func (s *Stream) within(ctx context.Context, at contents, st *step) (*hrana.Stmt
 		return nil, herr
 	}
 	s.run.statement(c, args, st.stmt.WantRows == nil || *st.stmt.WantRows)
+	s.run.ctx, s.run.mayWait = ctx, false
 	if err := s.run.in(at); err != nil {
 		return nil, s.run.failure(err)
 	}

@@ -15,8 +15,9 @@ func (c *class) bind(stmt *hrana.Stmt) ([]any, *hrana.Error) {
 		return nil, nil
 	}
 	args := make([]any, len(c.params))
+	named := byName(stmt.NamedArgs)
 	for i, param := range c.params {
-		v := find(stmt, param, i)
+		v := find(stmt, named, param, i)
 		switch {
 		case v != nil:
 			args[i] = argument(v)
@@ -48,8 +49,21 @@ func (c *class) tooMany(stmt *hrana.Stmt) *hrana.Error {
 	return nil
 }
 
+// byName returns the named arguments by their names, of two with one name the last;
+// nil when they are few, and quicker found by looking at each.
+func byName(args []hrana.NamedArg) map[string]*hrana.Value {
+	if len(args) <= 8 {
+		return nil
+	}
+	named := make(map[string]*hrana.Value, len(args))
+	for i := range args {
+		named[args[i].Name] = &args[i].Value
+	}
+	return named
+}
+
 // find returns the value for the parameter at i, nil if there is none.
-func find(stmt *hrana.Stmt, param string, i int) *hrana.Value {
+func find(stmt *hrana.Stmt, named map[string]*hrana.Value, param string, i int) *hrana.Value {
 	if param != "" && param[0] == '?' {
 		n, _ := strconv.Atoi(param[1:])
 		i, param = n-1, ""
@@ -60,19 +74,22 @@ func find(stmt *hrana.Stmt, param string, i int) *hrana.Value {
 		}
 		return &stmt.Args[i]
 	}
-	var full, bare *hrana.Value
-	for j := range stmt.NamedArgs {
-		switch a := &stmt.NamedArgs[j]; a.Name {
-		case param:
-			full = &a.Value
-		case param[1:]:
-			bare = &a.Value
+	if v := lookup(stmt, named, param); v != nil {
+		return v
+	}
+	return lookup(stmt, named, param[1:])
+}
+
+func lookup(stmt *hrana.Stmt, named map[string]*hrana.Value, name string) *hrana.Value {
+	if named != nil {
+		return named[name]
+	}
+	for i := len(stmt.NamedArgs) - 1; i >= 0; i-- {
+		if stmt.NamedArgs[i].Name == name {
+			return &stmt.NamedArgs[i].Value
 		}
 	}
-	if full != nil {
-		return full
-	}
-	return bare
+	return nil
 }
 
 // argument returns a value as the engine takes it.

@@ -17,6 +17,7 @@ import (
 func (s *Stream) Cursor(ctx context.Context, b *hrana.Batch, emit func(*hrana.CursorEntry) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer s.run.giveBack()
 	c := &cursor{emit: emit}
 	if herr := s.cursor(ctx, b, c); herr != nil && c.err == nil {
 		c.send(hrana.CursorEntry{Kind: hrana.BatchError, Error: herr})
@@ -76,12 +77,15 @@ func (c *cursor) flush(p *program) *hrana.Error {
 	return nil
 }
 
+// succeeded is a result of which nobody wants to know more.
+var succeeded = &hrana.StmtResult{}
+
 // ran is what is kept of a result, for the conditions of later steps.
 func ran(res *hrana.StmtResult) *hrana.StmtResult {
 	if res == nil {
 		return nil
 	}
-	return &hrana.StmtResult{}
+	return succeeded
 }
 
 // rows tells of a step's rows, and before the first ones of its beginning.

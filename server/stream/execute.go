@@ -113,6 +113,7 @@ func (s *Stream) dispatch(ctx context.Context, c *class, text string, stmt *hran
 	}
 	s.run.statement(c, args, stmt.WantRows == nil || *stmt.WantRows)
 	ctx = s.limited(ctx)
+	s.run.ctx, s.run.mayWait = ctx, c.reads && s.tx == nil
 	var err error
 	if s.tx != nil {
 		err = s.inside(ctx)

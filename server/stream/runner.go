@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"errors"
 	"strconv"
 
@@ -23,6 +24,8 @@ type runner struct {
 	left spare
 	had  spare                                           // left before the statement
 	out  func([]hrana.Col, [][]hrana.Value) *hrana.Error // takes rows that are many; nil: they are kept
+	mem  int64                                           // bytes of all results
+	held int64                                           // taken of Options.Memory for them
 
 	// Of the statement:
 	c     *class
@@ -34,7 +37,11 @@ type runner struct {
 	slab  []hrana.Value // room for values
 	count int
 	spent int // bytes since the last out
-	res   nearlite.Result
+	ctx   context.Context
+	// mayWait says that nobody has to wait for the statement if it waits for memory.
+	mayWait bool
+	hadMem  int64 // mem before the statement
+	res     nearlite.Result
 
 	failed error // of a statement whose transaction is committed all the same
 
@@ -60,7 +67,7 @@ func (r *runner) request() {
 
 // statement prepares for one.
 func (r *runner) statement(c *class, args []any, want bool) {
-	r.c, r.sql, r.args, r.want, r.had = c, c.text, args, want, r.left
+	r.c, r.sql, r.args, r.want, r.had, r.hadMem = c, c.text, args, want, r.left, r.mem
 	if c.asksChanges {
 		r.sql = c.withChanges(r.s.changes, r.s.total)
 	}
@@ -69,9 +76,16 @@ func (r *runner) statement(c *class, args []any, want bool) {
 
 // again forgets what was collected, since a closure may run more than once.
 func (r *runner) again() {
-	r.left, r.failed = r.had, nil
+	r.left, r.mem, r.failed = r.had, r.hadMem, nil
 	r.cols, r.rows, r.slab, r.count, r.spent, r.res = nil, nil, nil, 0, 0, nearlite.Result{}
 }
+
+const (
+	// slabMax is how many values there is room for in a slab.
+	slabMax = 4096
+	// valueSize is what a value takes in memory beyond what it takes as JSON.
+	valueSize = 40
+)
 
 // outMin is how many bytes of rows are kept before out gets them.
 const outMin = 256 << 10
@@ -89,23 +103,28 @@ func (r *runner) take(row nearlite.Row) error {
 		r.cols = r.c.cols(r.columns(row.Columns()))
 	}
 	if len(r.slab) < n {
-		r.slab = make([]hrana.Value, n*min(max(r.count, 1), 256))
+		r.slab = make([]hrana.Value, n*max(1, min(r.count, 256, slabMax/max(n, 1))))
 	}
 	values := r.slab[:n:n]
 	r.slab = r.slab[n:]
 	size := 24 // of the brackets, and the slice
-	for i := range values {
-		size += fill(&values[i], row, i)
+	room := r.left.bytes
+	if r.out != nil {
+		room = r.s.opts.MaxBytes
 	}
-	r.count++
-	r.spent += size
-	if r.out == nil {
-		if r.left.bytes -= size; r.left.bytes < 0 {
+	for i := range values {
+		if size += fill(&values[i], row, i); size > room {
 			return errTooLarge
 		}
 	}
+	r.count++
 	r.rows = append(r.rows, values)
-	if r.out != nil && r.spent >= outMin {
+	if r.out == nil {
+		r.left.bytes -= size
+		return r.spend(size + valueSize*n)
+	}
+	r.spent += size
+	if r.spent >= outMin {
 		rows := r.rows
 		r.rows, r.spent = nil, 0
 		if herr := r.out(r.cols, rows); herr != nil {

@@ -28,6 +28,9 @@ type Options struct {
 	// TransactionTimeout is how long the statements of a transaction that one request
 	// begins and ends may take together; 0: as long as they like.
 	TransactionTimeout time.Duration
+	// Memory is where large results are taken from; nil: they are not counted. The caller
+	// gives back what [Stream.Owes].
+	Memory Memory
 	// OnStatement, if not nil, is told of every statement that ran.
 	OnStatement func(Ran)
 	// Positions has the stream note what its snapshots see; see [Stream.Position].
@@ -101,6 +104,7 @@ func (s *Stream) SetOptions(opts Options) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	opts.Classes, opts.Store = s.opts.Classes, s.opts.Store
+	s.run.giveBack() // to where it was taken from
 	s.opts = opts.withDefaults()
 }
 
@@ -110,6 +114,11 @@ func (s *Stream) SetOptions(opts Options) {
 func (s *Stream) Do(ctx context.Context, req *hrana.Request) (res *hrana.Response, herr *hrana.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer func() {
+		if herr != nil {
+			s.run.giveBack()
+		}
+	}()
 	defer s.survive(&herr)
 	s.lost = nil
 	if s.closed {
