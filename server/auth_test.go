@@ -208,6 +208,12 @@ func TestPages(t *testing.T) {
 		"a name that DNS made ours":          {open, []string{"Host", "evil.example:8080", "Origin", "http://evil.example:8080"}, 403, ""},
 		"the same, without an origin":        {open, []string{"Host", "evil.example:8080", "User-Agent", "Mozilla/5.0"}, 403, ""},
 		"a program, by any name":             {open, []string{"Host", "db.example:8080"}, 200, ""},
+		"one that says it is a program":      {open, []string{"Host", "evil.example:8080", "User-Agent", "curl/8", "Accept-Encoding", "gzip, deflate"}, 403, ""},
+		"an image on another site":           {open, []string{"Sec-Fetch-Site", "cross-site", "User-Agent", "Mozilla/5.0"}, 403, ""},
+		"a script on another port":           {open, []string{"Sec-Fetch-Site", "same-site", "User-Agent", "Mozilla/5.0"}, 403, ""},
+		"the console's own, or typed":        {open, []string{"Sec-Fetch-Site", "none", "User-Agent", "Mozilla/5.0"}, 200, ""},
+		"a program that is like one":         {open, []string{"Host", "db:8080", "User-Agent", "node", "Accept-Encoding", "gzip, deflate"}, 200, ""},
+		"the console, by IPv6":               {open, []string{"Host", "[::1]:8080", "Origin", "http://[::1]:8080"}, 200, "http://[::1]:8080"},
 		"a named site":                       {named, []string{"Origin", "https://app.example"}, 200, "https://app.example"},
 		"another site where one is":          {named, []string{"Origin", "https://evil.example"}, 403, ""},
 		"another site, with a token":         {closed, []string{"Origin", "https://evil.example", "Authorization", bearer}, 200, "https://evil.example"},
@@ -224,6 +230,8 @@ func TestPages(t *testing.T) {
 			}
 		})
 	}
+	// A client of libSQL's asks what versions there are, from anywhere.
+	open.do("GET", "/v3-protobuf", "", "Host", "db.example:8080", "Accept-Encoding", "gzip, deflate", "Sec-Fetch-Mode", "cors").expect(t, 200)
 	r := closed.do("OPTIONS", "/v2/pipeline", "", "Origin", "https://app.example", "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization")
 	if r.expect(t, 204); r.header.Get("Access-Control-Allow-Headers") != "authorization" {
 		t.Errorf("the answer to a browser's question is %v", r.header)
@@ -291,6 +299,12 @@ func TestAdminRoutes(t *testing.T) {
 	b.do("GET", "/debug/pprof/", "").expect(t, 200, "goroutine")
 	b.do("GET", "/readyz", "").expect(t, 200)
 	b.do("GET", "/metrics", "", "Origin", "https://evil.example").expect(t, 403)
+	b.do("GET", "/metrics", "", "Host", "evil.example", "Accept-Encoding", "gzip, deflate").expect(t, 403)
+	// A page that may call with a token may not call here, where nobody is asked for one.
+	everywhere, _ := secure(t, Options{Origins: []string{"*", "https://app.example"}})
+	everywhere.http = serveHandler(t, everywhere.server.AdminHandler())
+	everywhere.do("POST", "/v1/namespaces/evil/create", "", "Origin", "https://app.example").expect(t, 403)
+	everywhere.do("POST", "/v1/namespaces/good/create", "", "Origin", everywhere.http.URL).expect(t, 200)
 	for _, path := range []string{"/debug/pprof/", "/v1/namespaces/shop/config", "/v1/diagnostics"} {
 		client.do("GET", path, "").expect(t, 404)
 	}

@@ -75,10 +75,7 @@ func (s *Server) inHost(host string) string {
 
 // hostname cuts the port off.
 func hostname(host string) string {
-	if strings.HasPrefix(host, "[") {
-		return host
-	}
-	if i := strings.LastIndexByte(host, ':'); i >= 0 {
+	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
 		return host[:i]
 	}
 	return host

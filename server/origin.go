@@ -42,22 +42,38 @@ func (s *Server) crossOrigin(c *call) (done bool) {
 
 // refusesPage refuses the request of a page where nobody is asked for a token.
 func (s *Server) refusesPage(c *call) bool {
-	origin := c.r.Header.Get("Origin")
-	if s.allowsHere(origin, c.r.Host) && (!byBrowser(c.r) || s.ownName(c.r.Host)) {
+	origin, host := c.r.Header.Get("Origin"), c.r.Host
+	allowed := s.allows(origin, host)
+	if c.trusted { // the operator's address, which is nobody else's whatever Origins says
+		allowed = origin == "" || sameHost(origin, host)
+	}
+	if allowed && (!byBrowser(c.r) || s.ownName(host)) {
 		return false
 	}
-	c.fail(&failure{status: http.StatusForbidden, code: "FORBIDDEN_ORIGIN",
-		message: "A web page may not call this server, which asks nobody for a token: start it with keys, or with --origin for that page"})
+	c.fail(errPage)
 	return true
 }
 
-// allowsHere is allows where a page needs no token.
-func (s *Server) allowsHere(origin, host string) bool {
-	if s.opts.Keys != nil && len(s.opts.Origins) == 0 { // the operator's address
-		u, err := url.Parse(origin)
-		return origin == "" || err == nil && u.Host == host
+var errPage = &failure{status: http.StatusForbidden, code: "FORBIDDEN_ORIGIN",
+	message: "A web page may not call this server, which asks nobody for a token: start it with keys, or with --origin for that page"}
+
+// disguised reports whether a page may have sent a request for data although it has no
+// Origin. What a page embeds, an image say, has none, whosever it is; browsers say of
+// it where it comes from, but over plain HTTP only for names that are surely ours. A GET
+// for the page's own host has none either, and that host may be ours by DNS; some
+// browsers let a page say who they are then, but none lets it change how answers may be
+// compressed. For writing there is an Origin always.
+func (s *Server) disguised(r *http.Request) bool {
+	if r.Header["Origin"] != nil {
+		return false
 	}
-	return s.allows(origin, host)
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "cross-site", "same-site":
+		return true
+	}
+	host := hostname(r.Host)
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && strings.Contains(host, ".") && !s.ownName(host) &&
+		strings.Contains(r.Header.Get("Accept-Encoding"), "deflate")
 }
 
 // allows says whether a page of that origin may call.
@@ -65,13 +81,18 @@ func (s *Server) allows(origin, host string) bool {
 	if origin == "" {
 		return true
 	}
-	if u, err := url.Parse(origin); err == nil && u.Host == host {
+	if sameHost(origin, host) {
 		return true // the console
 	}
 	if len(s.opts.Origins) == 0 {
 		return s.opts.Keys != nil
 	}
 	return slices.Contains(s.opts.Origins, "*") || slices.Contains(s.opts.Origins, origin)
+}
+
+func sameHost(origin, host string) bool {
+	u, err := url.Parse(origin)
+	return err == nil && u.Host != "" && u.Host == host
 }
 
 // byBrowser says whether a browser sent the request, as far as can be seen.

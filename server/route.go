@@ -150,6 +150,10 @@ func (s *Server) dispatch(c *call, table map[string]*route, path string) {
 		rt.refuse(c)
 		return
 	}
+	if (c.trusted || rt.access != anyone && s.opts.Keys == nil) && s.disguised(c.r) {
+		c.fail(errPage)
+		return
+	}
 	err := c.admit(rt.access)
 	if err == nil {
 		err = serve(c)
