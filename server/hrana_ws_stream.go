@@ -33,9 +33,9 @@ type wsStream struct {
 	timer   *time.Timer // to give the database back; nil without one
 
 	// Of the goroutine that works, or, while none does, under mu:
-	failed bool       // to open
-	seen   catalog.ID // the database: its name may change
-	known  bool       // seen is set
+	failed *hrana.Error // to open
+	seen   catalog.ID   // the database: its name may change
+	known  bool         // seen is set
 	handle *catalog.Handle
 	stream *stream.Stream
 	as     *caller      // for whom stream was made
@@ -133,7 +133,7 @@ func (st *wsStream) do(w *work) {
 		return
 	case w.req.Kind == hrana.OpenStream:
 		herr := st.open(w)
-		st.failed = herr != nil
+		st.failed = herr
 		_ = w.answer(&hrana.Response{Kind: hrana.OpenStream}, herr)
 		return
 	}
@@ -161,8 +161,8 @@ func (st *wsStream) open(w *work) *hrana.Error {
 
 // admit returns why a request is not done; the stream has its database otherwise.
 func (st *wsStream) admit(w *work) *hrana.Error {
-	if st.failed {
-		return &hrana.Error{Code: "STREAM_NOT_OPEN", Message: fmt.Sprintf("Stream %d has failed to open", st.id)}
+	if st.failed != nil { // clients that did not wait for it show only this error
+		return &hrana.Error{Code: "STREAM_NOT_OPEN", Message: fmt.Sprintf("Stream %d has failed to open: %s", st.id, st.failed.Message)}
 	}
 	herr := st.missed(w.req)
 	switch {

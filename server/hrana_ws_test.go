@@ -430,8 +430,10 @@ func TestWebSocketBounds(t *testing.T) {
 	if m := c.ask(hrana.Request{Kind: hrana.OpenStream, StreamID: 3}); m.Kind != hrana.ResponseError || m.Error.Code != "TOO_MANY_STREAMS" {
 		t.Errorf("got %+v", m)
 	}
-	if code := c.fails(3, "SELECT 1"); code != "STREAM_NOT_OPEN" {
-		t.Errorf("got %s", code)
+	sql := "SELECT 1"
+	if m := c.ask(hrana.Request{Kind: hrana.Execute, StreamID: 3, Stmt: &hrana.Stmt{SQL: &sql}}); m.Kind != hrana.ResponseError ||
+		m.Error.Code != "STREAM_NOT_OPEN" || !strings.Contains(m.Error.Message, "to open: More than 2 streams") {
+		t.Errorf("got %+v", m)
 	}
 	c.ok(hrana.Request{Kind: hrana.CloseStream, StreamID: 3})
 	for range 3 {
