@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -233,6 +234,7 @@ func (k *socket) next() error {
 		return k.ctx.Err()
 	}
 	w := &work{k: k}
+	defer k.survive(w)
 	m, err := k.receive(w, r)
 	if err == nil && m.Request == nil {
 		err = k.hello(m.JWT)
@@ -253,10 +255,27 @@ type work struct {
 	cursor *wsCursor // that it opens
 	size   int64     // of k.pending
 	taken  int64     // of the server's memory
+	over   bool      // all that was given back
 }
 
-// done gives back what a request has taken.
+// survive is the end of a socket, and of no other, when one of its goroutines panics
+// with a request. That is a mistake of ours.
+func (k *socket) survive(w *work) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	k.s.log.Error("a WebSocket made the server panic", "panic", v, "stack", string(debug.Stack()))
+	k.kill()
+	w.done()
+}
+
+// done gives back what a request has taken, once.
 func (w *work) done() {
+	if w.over {
+		return
+	}
+	w.over = true
 	w.k.pending.Add(-w.size)
 	w.k.s.memory.give(w.taken)
 	<-w.k.slots

@@ -123,6 +123,7 @@ func (st *wsStream) take() *work {
 
 // do does one request and answers it.
 func (st *wsStream) do(w *work) {
+	defer st.k.survive(w)
 	switch {
 	case w.req.Kind == hrana.CloseStream:
 		st.end()
