@@ -104,7 +104,9 @@ func (t *streams) take(b *baton) (*session, error) {
 		return nil, errBatonReused
 	}
 	s := t.here[b.stream]
-	if s != nil && s.place == nil { // the request that gave out the baton is at work yet
+	// The request that gave out the baton is at work yet; or the baton is an older one,
+	// and others have had so many requests since that only the session remembers.
+	if s != nil && (s.place == nil || b.seq != s.seq+1) {
 		return nil, errBatonReused
 	}
 	t.used.set(b.stream, b.seq+1)
