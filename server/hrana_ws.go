@@ -179,6 +179,7 @@ func (k *socket) end() {
 	for _, st := range k.streams {
 		st.end()
 	}
+	k.s.texts.give(int64(k.stored))
 }
 
 // farewell closes the connection, and says why if that was the server's doing.
@@ -397,7 +398,9 @@ func (k *socket) begin(w *work) error {
 	case hrana.StoreSQL:
 		return k.store(w)
 	case hrana.CloseSQL:
-		k.stored -= len(k.texts[*w.req.SQLID])
+		size := len(k.texts[*w.req.SQLID])
+		k.stored -= size
+		k.s.texts.give(int64(size))
 		delete(k.texts, *w.req.SQLID)
 		return w.answer(&hrana.Response{Kind: hrana.CloseSQL}, nil)
 	case hrana.FetchCursor, hrana.CloseCursor:
@@ -460,6 +463,9 @@ func (k *socket) store(w *work) error {
 	}
 	if k.stored+len(sql) > textsSizeMax {
 		return w.answer(nil, &hrana.Error{Code: "SQL_STORE_TOO_LARGE", Message: fmt.Sprintf("The stored SQL texts would take more than %d bytes: send this one with each request", textsSizeMax)})
+	}
+	if !k.s.texts.tryTake(int64(len(sql))) {
+		return w.answer(nil, &hrana.Error{Code: "SERVER_BUSY", Message: "The memory for stored SQL texts is in use: send this one with each request"})
 	}
 	if k.texts == nil {
 		k.texts = map[int32]string{}

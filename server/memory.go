@@ -122,6 +122,17 @@ func (m *memory) inUse() int64 {
 	return m.taken
 }
 
+// tryTake takes n bytes if nobody has to wait for that.
+func (m *memory) tryTake(n int64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.waiting) > 0 || m.taken+n > m.most {
+		return false
+	}
+	m.taken += n
+	return true
+}
+
 // results is the memory as streams take it for their results.
 type results struct{ *memory }
 

@@ -119,6 +119,7 @@ type Server struct {
 	sockets   sockets
 	memory    memory // of requests that have come, and of answers
 	arriving  memory // of requests that have not
+	texts     memory // of what clients have stored
 	callers   *callers
 	databases databases
 	figures   figures
@@ -155,7 +156,9 @@ func New(cat *catalog.Catalog, opts Options) (*Server, error) {
 	rand.Read(instance[:]) // never fails
 	s.instance = hex.EncodeToString(instance[:])
 	s.arriving.most = s.opts.Memory / 4
-	s.memory.most = s.opts.Memory - s.arriving.most
+	s.texts.most = s.opts.Memory / 8
+	s.memory.most = s.opts.Memory - s.arriving.most - s.texts.most
+	s.streams.texts = &s.texts
 	if err := sqlite.LimitMemory(s.opts.SQLMemory); err != nil {
 		return nil, err
 	}

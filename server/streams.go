@@ -20,7 +20,8 @@ type session struct {
 	handle *catalog.Handle
 	stream *stream.Stream
 
-	busy   bool // its last baton says that it is in a transaction
+	stored int64 // bytes of its texts, counted while it is parked
+	busy   bool  // its last baton says that it is in a transaction
 	parked time.Time
 	listed *list.List    // the one it is in, while it is parked
 	place  *list.Element // there
@@ -38,7 +39,8 @@ func (s *session) end() {
 //   - a session in a transaction stays until its client comes back, for
 //     transactionPatience at most, and there are transactionsMax of them: the
 //     engine's leases end most of them much earlier, and what the client then sends
-//     is answered with TRANSACTION_TIMEOUT;
+//     is answered with TRANSACTION_TIMEOUT. For one more than that, one goes that has
+//     ended, or has been silent for long;
 //   - an idle session stays for idlePatience, so that last_insert_rowid() and
 //     changes() go on as on one connection. There are idleMax of them, and
 //     any may go at any time: the baton brings it back;
@@ -52,6 +54,8 @@ type streams struct {
 	busy *list.List
 	used used
 	done bool // no more are taken
+
+	texts *memory // for those that the parked ones have stored
 }
 
 const (
@@ -63,7 +67,7 @@ const (
 )
 
 func newStreams() *streams {
-	return &streams{here: map[streamID]*session{}, idle: list.New(), busy: list.New(), used: used{fresh: map[streamID]uint32{}}}
+	return &streams{here: map[streamID]*session{}, idle: list.New(), busy: list.New(), used: used{fresh: map[streamID]uint32{}}, texts: &memory{most: 1 << 30}}
 }
 
 // used remembers the number of each stream's next request. Sessions that had no
@@ -129,6 +133,7 @@ func (t *streams) remove(s *session) {
 	}
 	s.listed.Remove(s.place)
 	s.place, s.listed = nil, nil
+	t.texts.give(s.stored)
 }
 
 // announce makes it known that a session will be parked: its client has a baton
@@ -166,38 +171,85 @@ func (t *streams) name(s *session) {
 // transactions are open; the session is the caller's then. s.busy says whether
 // it is in a transaction.
 func (t *streams) park(s *session, now time.Time) error {
-	s.parked = now
-	goes, err := t.admit(s)
-	if goes != nil {
-		goes.end() // it lives on in its baton
+	s.parked, s.stored = now, int64(s.stream.StoredSize())
+	gone, err := t.admit(s)
+	for _, g := range gone {
+		g.end() // if it was idle, it lives on in its baton
 	}
 	return err
 }
 
-// admit puts a session in its list and returns an idle one that has to go for it,
-// or an error when it may not stay itself.
-func (t *streams) admit(s *session) (goes *session, err error) {
+// admit puts a session in its list and returns those that have to go for it, or an
+// error when it may not stay itself.
+func (t *streams) admit(s *session) (gone []*session, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	list := t.idle
 	if s.busy {
-		if t.done || t.busy.Len() >= transactionsMax {
-			return nil, errTooMany
+		list = t.busy
+	}
+	if s.busy && t.busy.Len() >= transactionsMax && !t.done {
+		if v := t.victim(s); v != nil {
+			t.remove(v)
+			gone = append(gone, v)
 		}
-		if most := s.caller.limits.Streams; s.caller.streams.Add(1) > int64(most) {
-			s.caller.streams.Add(-1)
-			return nil, errTooMany
-		}
-		t.name(s)
-		t.here[s.id], s.listed, s.place = s, t.busy, t.busy.PushBack(s)
-		return nil, nil
+	}
+	counted := t.texts.tryTake(s.stored)
+	for ; !counted && t.idle.Len() > 0; counted = t.texts.tryTake(s.stored) {
+		gone = append(gone, t.oldest())
+	}
+	if s.busy && (t.done || !counted || t.busy.Len() >= transactionsMax) {
+		return gone, t.refuse(s, counted)
+	}
+	if s.busy && s.caller.streams.Add(1) > int64(s.caller.limits.Streams) {
+		s.caller.streams.Add(-1)
+		return gone, t.refuse(s, counted)
+	}
+	if !counted {
+		s.stored = 0
 	}
 	t.name(s)
-	t.here[s.id], s.listed, s.place = s, t.idle, t.idle.PushBack(s)
-	if t.idle.Len() > idleMax || t.done {
-		goes = t.idle.Front().Value.(*session)
-		t.remove(goes)
+	t.here[s.id], s.listed, s.place = s, list, list.PushBack(s)
+	if t.idle.Len() > idleMax || t.done && t.idle.Len() > 0 || !counted {
+		gone = append(gone, t.oldest())
 	}
-	return goes, nil
+	return gone, nil
+}
+
+// refuse gives back what was counted for a session that may not stay.
+func (t *streams) refuse(s *session, counted bool) error {
+	if counted {
+		t.texts.give(s.stored)
+	}
+	return errTooMany
+}
+
+// oldest takes the idle session out that was parked first. t.mu is held.
+func (t *streams) oldest() *session {
+	s := t.idle.Front().Value.(*session)
+	t.remove(s)
+	return s
+}
+
+// silence is how long the client of a transaction has to have been silent for it to
+// make place for another.
+const silence = time.Second
+
+// victim returns the transaction that goes for the one of s: one that has ended by
+// itself; else that which was silent for longest, of the same caller if he has many.
+// t.mu is held.
+func (t *streams) victim(s *session) (longest *session) {
+	own := s.caller.streams.Load() > transactionsMax/4
+	for e := t.busy.Front(); e != nil; e = e.Next() {
+		v := e.Value.(*session)
+		switch {
+		case v.stream.Err() != nil:
+			return v
+		case longest == nil && s.parked.Sub(v.parked) >= silence && (!own || v.caller == s.caller):
+			longest = v
+		}
+	}
+	return longest
 }
 
 // sweep ends what nobody has come back for.
@@ -219,6 +271,21 @@ func (t *streams) expired(now time.Time) (gone []*session) {
 			if now.Sub(s.parked) < l.patience {
 				break
 			}
+			t.remove(s)
+			gone = append(gone, s)
+		}
+	}
+	return append(gone, t.over(now)...)
+}
+
+// over takes the transactions out that have ended by themselves a while ago. t.mu is held.
+func (t *streams) over(now time.Time) (gone []*session) {
+	for e := t.busy.Front(); e != nil; {
+		s := e.Value.(*session)
+		if e = e.Next(); now.Sub(s.parked) < idlePatience {
+			break
+		}
+		if s.stream.Err() != nil {
 			t.remove(s)
 			gone = append(gone, s)
 		}

@@ -14,6 +14,7 @@ type Store struct {
 	max   int
 	mu    sync.Mutex // protects the following
 	texts map[int32]string
+	size  int // bytes of them
 }
 
 // storedMax bounds the size of a text.
@@ -45,6 +46,7 @@ func (t *Store) put(id *int32, sql *string) *hrana.Error {
 		t.texts = map[int32]string{}
 	}
 	t.texts[*id] = *sql
+	t.size += len(*sql)
 	return nil
 }
 
@@ -64,6 +66,7 @@ func (t *Store) remove(id *int32) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.size -= len(t.texts[*id])
 	delete(t.texts, *id)
 }
 
@@ -76,5 +79,14 @@ func (t *Store) all() map[int32]string {
 func (t *Store) replace(texts map[int32]string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.texts = maps.Clone(texts)
+	t.texts, t.size = maps.Clone(texts), 0
+	for _, sql := range texts {
+		t.size += len(sql)
+	}
+}
+
+func (t *Store) bytes() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.size
 }

@@ -217,6 +217,9 @@ func (s *Stream) Position() nearlite.Position {
 // Stored returns the stored texts.
 func (s *Stream) Stored() map[int32]string { return s.opts.Store.all() }
 
+// StoredSize returns how many bytes they have together.
+func (s *Stream) StoredSize() int { return s.opts.Store.bytes() }
+
 // Restore replaces the stored texts.
 func (s *Stream) Restore(texts map[int32]string) { s.opts.Store.replace(texts) }
 
