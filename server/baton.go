@@ -221,13 +221,23 @@ func batonKey(dir string) ([]byte, error) {
 	if _, err := rand.Read(key); err != nil {
 		return nil, fmt.Errorf("make a key for batons: %w", err)
 	}
-	// Under another name first: a key cut short by a crash would be refused above.
+	// Under another name first, and flushed: a key cut short by a crash would be
+	// refused above.
 	part := path + ".part"
-	if err := os.WriteFile(part, key, 0o600); err != nil {
+	if err := errors.Join(os.WriteFile(part, key, 0o600), syncFile(part)); err != nil {
 		return nil, fmt.Errorf("keep the key for batons: %w", err)
 	}
-	if err := os.Rename(part, path); err != nil {
+	if err := errors.Join(os.Rename(part, path), syncFile(dir)); err != nil {
 		return nil, fmt.Errorf("keep the key for batons: %w", err)
 	}
 	return key, nil
+}
+
+// syncFile flushes a file, or the names in a directory.
+func syncFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }

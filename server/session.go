@@ -81,7 +81,7 @@ func begins(b *hrana.Batch) bool {
 			return true // a stored text
 		}
 		switch sqlite.Verb(*sql) {
-		case "BEGIN", "SAVEPOINT":
+		case "BEGIN", "SAVEPOINT", "PRAGMA": // foreign_keys, which the stream keeps
 			return true
 		}
 	}
