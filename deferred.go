@@ -24,6 +24,10 @@ import (
 // whom everybody waits, does again.
 const readsAgain = 100 * time.Millisecond
 
+// readsPatience is how many times as long they may take there; beyond that they count
+// as changed.
+const readsPatience = 10
+
 // errWrites says that a statement is not for a reader.
 var errWrites = errors.New("the statement needs the writer")
 
@@ -104,7 +108,14 @@ func (w *writer) confirm(tx *Tx, moved bool) error {
 	if h, _, ok := w.conn.WAL(); ok && !moved && tx.seen != (sqlite.WALHeader{}) && h == tx.seen {
 		return nil
 	}
-	return w.runAgain(tx)
+	// What was read quickly may have become a lot since.
+	ctx, cancel := context.WithTimeout(context.Background(), readsPatience*w.db.readsAgain)
+	defer cancel()
+	tx.work.ctx = ctx
+	err := w.runAgain(tx)
+	w.watch.end()
+	tx.work.ctx = context.Background()
+	return err
 }
 
 // runAgain runs the recorded statements again and compares what they return.
