@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nearlite/nearlite"
@@ -91,6 +93,11 @@ func (c *call) fail(err error) {
 	}
 	if f.retry > 0 {
 		c.w.Header()["Retry-After"] = []string{strconv.Itoa(int(math.Ceil(f.retry.Seconds())))}
+	}
+	if dir := c.s.cat.Dir(); f.status >= http.StatusInternalServerError && strings.Contains(f.message, dir) {
+		told := *f // where the files are is the operator's business; the log has it
+		told.message = strings.ReplaceAll(f.message, dir+string(filepath.Separator), "")
+		f = &told
 	}
 	c.s.figures.failed(f.status)
 	switch {

@@ -1,9 +1,11 @@
 package server
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -88,8 +90,8 @@ func (c *call) parseQuery(data []byte) (*query, error) {
 	kind, _, _ := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
 	if kind == "application/sql" {
 		q.SQL = string(data)
-	} else if err := json.Unmarshal(data, q); err != nil {
-		return nil, badRequest("The body is no JSON like {\"sql\": \"SELECT ?\", \"params\": [1]}: %v", err)
+	} else if err := unmarshalStrictly(data, q); err != nil {
+		return nil, badRequest("The body is no JSON like {\"sql\": \"SELECT ?\", \"params\": [1]}, with \"statements\" in place of both, \"max_rows\" and \"at_least\" if wanted: %v", err)
 	}
 	if (q.SQL != "") == (len(q.Statements) > 0) {
 		return nil, badRequest("The body needs either \"sql\" or \"statements\"")
@@ -98,6 +100,20 @@ func (c *call) parseQuery(data []byte) (*query, error) {
 		return nil, err
 	}
 	return q, c.parseForm(q)
+}
+
+// unmarshalStrictly refuses fields that would be ignored: a misspelt "params" is a
+// statement without parameters.
+func unmarshalStrictly(data []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("something follows the object")
+	}
+	return nil
 }
 
 func badRequest(format string, args ...any) *failure {

@@ -141,7 +141,9 @@ func (c *call) nothingAt(path string) error {
 func (s *Server) dispatch(c *call, table map[string]*route, path string) {
 	var rt *route
 	if rt, c.arg = find(table, path); rt == nil {
-		c.fail(c.nothingAt(path))
+		if !c.replication(path) {
+			c.fail(c.nothingAt(path))
+		}
 		return
 	}
 	c.dialect = rt.dialect
