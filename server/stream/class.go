@@ -74,7 +74,9 @@ func (c *class) cols(from []sqlite.Column) []hrana.Col {
 			cols[i].Decltype = &col.DeclType
 		}
 	}
-	c.columns.Store(&columns{from, cols})
+	if len(from) <= columnsMax {
+		c.columns.Store(&columns{from, cols})
+	}
 	return cols
 }
 
@@ -96,15 +98,26 @@ func sameColumns(a, b []sqlite.Column) bool {
 type Classes struct {
 	mu         sync.RWMutex // protects the following
 	young, old map[string]*class
+	size       int // of what is young, in bytes
 }
 
 const (
 	// classesMax is how many texts are kept young, and as many old ones. Programs
 	// have fewer, or ever new ones.
 	classesMax = 1000
-	// classTextMax bounds the texts that are kept.
-	classTextMax = 8 << 10
+	// classesSize is how many bytes they may take, young and old ones each.
+	classesSize = 2 << 20
+	// classMax bounds each, in bytes.
+	classMax = 8 << 10
+	// columnsMax is how many columns of a result are kept with a class.
+	columnsMax = 64
 )
+
+// size returns about how many bytes a class takes, but for its columns.
+func (c *class) size() int {
+	const class, param, column = 256, 24, 64
+	return class + len(c.text) + param*len(c.params) + column*len(c.names)
+}
 
 // NewClasses returns an empty memory.
 func NewClasses() *Classes { return &Classes{young: map[string]*class{}} }
@@ -127,15 +140,20 @@ func (m *Classes) get(text string) *class {
 // put keeps a class. What has not been asked for since as many others came is
 // forgotten.
 func (m *Classes) put(c *class) {
-	if len(c.text) > classTextMax {
+	size := c.size()
+	if size > classMax {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.young) >= classesMax {
-		m.old, m.young = m.young, make(map[string]*class, classesMax)
+	if m.young[c.text] != nil {
+		return // somebody else was quicker
+	}
+	if len(m.young) >= classesMax || m.size+size > classesSize {
+		m.old, m.young, m.size = m.young, make(map[string]*class, len(m.young)), 0
 	}
 	m.young[c.text] = c
+	m.size += size
 }
 
 // read returns what the text of one statement says by itself.
