@@ -38,3 +38,26 @@ func TestClassesAreBounded(t *testing.T) {
 	check()
 	runtime.KeepAlive(s)
 }
+
+// A statement that is remembered does not keep the whole text that it was part of.
+func TestClassesKeepNoTexts(t *testing.T) {
+	s, _ := open(t, Options{})
+	padding := strings.Repeat("select 1;", 100_000)
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for i := range 50 {
+		first := Split(fmt.Sprintf("select %d; savepoint s%d; pragma busy_timeout = %d; %s", i, i, i, padding))[:3]
+		for _, sql := range first {
+			if _, herr := s.class(bg, sql); herr != nil {
+				t.Fatal(herr)
+			}
+		}
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int(after.HeapAlloc) - int(before.HeapAlloc); grown > 8<<20 {
+		t.Errorf("the heap has grown by %d MB", grown>>20)
+	}
+	runtime.KeepAlive(s)
+}

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -276,6 +277,9 @@ func (s *Stream) class(ctx context.Context, text string) (*class, *hrana.Error) 
 func (s *Stream) classify(text string, describe func(string) (nearlite.Description, error)) (*class, *hrana.Error) {
 	if c := s.opts.Classes.get(text); c != nil {
 		return c, nil
+	}
+	if len(text) <= classMax {
+		text = strings.Clone(text) // it may be part of something large
 	}
 	c, herr := read(text)
 	if herr != nil {
