@@ -109,6 +109,8 @@ const (
 	classesSize = 2 << 20
 	// classMax bounds each, in bytes.
 	classMax = 8 << 10
+	// ownText is up to which size a text may be kept by a connection's statements.
+	ownText = 32 << 10
 	// columnsMax is how many columns of a result are kept with a class.
 	columnsMax = 64
 )

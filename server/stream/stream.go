@@ -278,8 +278,8 @@ func (s *Stream) classify(text string, describe func(string) (nearlite.Descripti
 	if c := s.opts.Classes.get(text); c != nil {
 		return c, nil
 	}
-	if len(text) <= classMax {
-		text = strings.Clone(text) // it may be part of something large
+	if len(text) <= ownText {
+		text = strings.Clone(text) // here and with SQLite it stays, and it may be part of something large
 	}
 	c, herr := read(text)
 	if herr != nil {
