@@ -189,6 +189,8 @@ func TestImportRefused(t *testing.T) {
 		{"a dump cut in a string", "new", file("string.sql", dumped[:strings.Index(dumped, "a;b")+2]), "line 3: "},
 		{"a dump of a damaged database", "new", file("rollback.sql", "BEGIN;\nCREATE TABLE t(a);\nROLLBACK; -- due to errors\n"), "not complete"},
 		{"SQL that attaches", "new", file("attach.sql", "ATTACH '"+good+"' AS other;"), "too many attached"},
+		{"SQL that sets a limit of the process", "new", file("heap.sql", "CREATE TABLE t(a);\nPRAGMA soft_heap_limit = 9876543210;"), "line 2: PRAGMA soft_heap_limit"},
+		{"SQL that explains one", "new", file("explain.sql", "explain pragma \"Hard_Heap_Limit\" = 9876543210"), "PRAGMA hard_heap_limit"},
 		{"SQL that damages", "new", file("bad.sql", "PRAGMA writable_schema=ON; CREATE TABLE t(a); UPDATE sqlite_schema SET rootpage = 99;"), "malformed"},
 	} {
 		if _, err := c.Import(bg, tt.name, tt.path, nil); err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -291,4 +293,17 @@ func (endless) Read(p []byte) (n int, err error) {
 		n += copy(p[n:], sql)
 	}
 	return n, nil
+}
+
+// A string that is never closed does not fill the memory.
+func TestStatementsWithoutEnd(t *testing.T) {
+	t.Parallel()
+	s := newStatements(strings.NewReader("SELECT 1; SELECT '" + strings.Repeat("x", 1000)))
+	s.most = 100
+	if sql, err := s.next(); err != nil || sql != "SELECT 1;" {
+		t.Errorf("%q, %v", sql, err)
+	}
+	if _, err := s.next(); err == nil || !strings.Contains(err.Error(), "longer than 100 bytes") {
+		t.Error(err)
+	}
 }

@@ -80,6 +80,9 @@ func runOne(conn *sqlite.Conn, sql string) error {
 		// sqlite3 writes it at the end of a dump that met an error.
 		return errors.New("the SQL says itself that it is not complete, with ROLLBACK: the dumped database is damaged")
 	}
+	if name := processPragma(sql); name != "" {
+		return fmt.Errorf("PRAGMA %s is a setting of the whole process: leave it out", name)
+	}
 	stmt, _, err := conn.PrepareFirst(sql)
 	if err != nil || stmt == nil {
 		return err
@@ -89,17 +92,36 @@ func runOne(conn *sqlite.Conn, sql string) error {
 	return err
 }
 
+// processPragma returns which setting of the whole process a statement is about, if it
+// is about one: behind EXPLAIN, too, PRAGMA sets some when it is prepared.
+func processPragma(sql string) string {
+	switch sqlite.Verb(sql) {
+	case "PRAGMA", "EXPLAIN":
+		for _, name := range []string{"hard_heap_limit", "soft_heap_limit", "temp_store_directory", "data_store_directory"} {
+			if strings.Contains(strings.ToLower(sql), name) {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// statementMax bounds a statement: what is longer has a string without an end, and
+// would fill the memory. SQLite itself takes no more than twice as much.
+const statementMax = 512 << 20
+
 // statements cuts SQL into statements as it is read.
 type statements struct {
 	r     *bufio.Reader
 	text  bytes.Buffer
+	most  int   // bytes of a statement
 	line  int   // the last statement began at, from 1
 	lines int   // line ends read
 	read  int64 // bytes
 }
 
 func newStatements(r io.Reader) *statements {
-	return &statements{r: bufio.NewReaderSize(r, 1<<16)}
+	return &statements{r: bufio.NewReaderSize(r, 1<<16), most: statementMax}
 }
 
 // next returns the next statement with its semicolon, io.EOF behind the last one.
@@ -143,6 +165,9 @@ func (s *statements) piece() (end bool, err error) {
 		s.read++
 		if s.text.WriteByte(c); c == '\n' {
 			s.lines++
+		}
+		if s.text.Len() > s.most {
+			return false, fmt.Errorf("the statement that begins with %.40q is longer than %d bytes: a string in it has no end", s.text.Bytes(), s.most)
 		}
 		switch {
 		case inside == '/':
