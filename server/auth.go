@@ -22,7 +22,15 @@ type caller struct {
 	claims  *token.Claims // nil: everything is allowed
 	limits  Limits
 	bucket  *bucket
-	streams atomic.Int64 // open transactions over HTTP, and streams over WebSockets
+	streams atomic.Int64  // open transactions over HTTP, and streams over WebSockets
+	backups chan struct{} // a place for each that is made for it or sent to it
+}
+
+func newCaller(id tokenID, claims *token.Claims, limits Limits) *caller {
+	return &caller{
+		id: id, claims: claims, limits: limits, bucket: newBucket(limits.Rate, limits.Burst, time.Now()),
+		backups: make(chan struct{}, backupsMax),
+	}
 }
 
 // callers are those who came lately, so that what they may ask for is counted.
@@ -42,7 +50,7 @@ const callersMax = 10_000
 func newCallers(keys *token.Keys, limits Limits) *callers {
 	return &callers{
 		keys: keys, limits: limits, fresh: map[tokenID]*caller{},
-		everyone: &caller{limits: limits, bucket: newBucket(limits.Rate, limits.Burst, time.Now())},
+		everyone: newCaller(tokenID{}, nil, limits),
 	}
 }
 
@@ -95,8 +103,7 @@ func (cs *callers) remember(id tokenID, claims *token.Claims) *caller {
 		return c
 	}
 	if c = cs.stale[id]; c == nil {
-		limits := narrowed(cs.limits, claims.Limits)
-		c = &caller{id: id, claims: claims, limits: limits, bucket: newBucket(limits.Rate, limits.Burst, time.Now())}
+		c = newCaller(id, claims, narrowed(cs.limits, claims.Limits))
 	}
 	if len(cs.fresh) >= callersMax {
 		cs.fresh, cs.stale = map[tokenID]*caller{}, cs.fresh
