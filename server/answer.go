@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"time"
 )
 
 // buffers are the memory of bodies and answers, used again and again.
@@ -36,6 +37,20 @@ var (
 // countedBy is the size up to which net/http finds out the length of an answer by
 // itself.
 const countedBy = 2 << 10
+
+// send writes an answer whose memory is counted, as much of it as taken says; the rest
+// is counted until the client has it. It may be needed for others before.
+func (c *call) send(contentType []string, body []byte, taken int64) {
+	memory := &c.s.memory
+	if rest := int64(cap(body)) - taken; len(body) > small && rest > 0 {
+		memory.owe(rest)
+		defer memory.give(rest)
+	}
+	if conn := connOf(c.r.Context()); conn != nil && len(body) > small {
+		defer memory.repay(memory.lend(max(taken, int64(cap(body))), time.Now(), conn))
+	}
+	_ = send(c.w, http.StatusOK, contentType, body) // who does not listen is not told
+}
 
 // send writes a whole answer by one Write, with its length.
 func send(w http.ResponseWriter, status int, contentType []string, body []byte) error {

@@ -11,14 +11,14 @@ import (
 )
 
 // A body is a request's, read completely. While it comes, its memory is counted as
-// arriving, of which there is a share: clients that send large bodies slowly keep
-// each other waiting, and nobody else. Then it is counted for what it will be
-// decoded to.
+// arriving; see arrivals. Then it is counted for what it will be decoded to.
 type body struct {
 	s        *Server
 	buf      *[]byte
-	arriving int64 // taken of s.arriving
-	taken    int64 // taken of s.memory
+	conn     io.Closer // that it comes from; nil: nobody knows
+	arriving int64     // taken of s.arriving
+	loan     *loan     // the same
+	taken    int64     // taken of s.memory
 }
 
 // bytes are valid until release.
@@ -33,8 +33,9 @@ func (b *body) release() {
 
 // arrive gives back what was counted while the body came.
 func (b *body) arrive() {
-	b.s.arriving.give(b.arriving)
-	b.arriving = 0
+	if b.arriving > 0 {
+		b.s.arriving.remove(b)
+	}
 }
 
 const (
@@ -96,6 +97,9 @@ func (s *Server) readBody(c *call) (_ *body, err error) {
 // needs the place.
 func (b *body) read(c *call) error {
 	conn := connOf(c.r.Context())
+	if conn != nil {
+		b.conn = conn
+	}
 	conn.await()
 	defer conn.work()
 	for {
@@ -132,11 +136,10 @@ func (b *body) grow(ctx context.Context, announced int64) error {
 	if announced >= 0 && announced <= max(size, small) {
 		size = max(announced, int64(len(*b.buf))+1)
 	}
-	if need := min(size, b.s.arriving.most) - b.arriving; size > small && need > 0 {
-		if err := b.s.arriving.take(ctx, need); err != nil {
+	if size > small {
+		if err := b.s.arriving.take(ctx, b, size); err != nil {
 			return err
 		}
-		b.arriving += need
 	}
 	larger := make([]byte, len(*b.buf), size)
 	copy(larger, *b.buf)

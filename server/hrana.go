@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/nearlite/nearlite/hrana"
@@ -53,19 +54,33 @@ func (c *call) pipeline(enc hrana.Encoding, version hrana.Version) error {
 	if answer.Baton, err = w.park(); err != nil {
 		return err
 	}
-	return c.sendPipeline(enc, &answer)
+	w.send(enc, &answer)
+	return nil
 }
 
-func (c *call) sendPipeline(enc hrana.Encoding, answer *hrana.PipelineResponse) error {
+// send writes the answer. The results are given back before the client has to read.
+func (w *worker) send(enc hrana.Encoding, answer *hrana.PipelineResponse) {
 	buf := takeBuffer()
-	defer giveBuffer(buf)
+	defer func() { giveBuffer(buf) }()
+	if w.size > small {
+		w.c.s.memory.owe(w.size)
+		w.taken += w.size
+		*buf = slices.Grow(*buf, int(w.size))
+	}
 	*buf = enc.AppendPipelineResponse(*buf, answer)
+	answer.Results = nil
+	w.giveBack()
 	contentType := typeJSON
 	if enc == hrana.Protobuf {
 		contentType = typeProtobuf
 	}
-	_ = send(c.w, http.StatusOK, contentType, *buf) // who does not listen is not told
-	return nil
+	w.c.send(contentType, *buf, 0)
+}
+
+// giveBack gives the memory for results back.
+func (w *worker) giveBack() {
+	w.c.s.memory.give(w.taken)
+	w.taken = 0
 }
 
 func undecoded(enc hrana.Encoding, err error) error {
@@ -328,7 +343,7 @@ func (w *worker) end() {
 	if w.session != nil {
 		w.close()
 	}
-	w.c.s.memory.give(w.taken)
+	w.giveBack()
 }
 
 // sizeOf estimates the memory of a response from what it holds.

@@ -287,7 +287,7 @@ func (w *work) done() {
 func (k *socket) receive(w *work, r io.Reader) (*hrana.ClientMsg, error) {
 	buf := takeBuffer()
 	defer func() { giveBuffer(buf) }()
-	b := &body{s: k.s, buf: buf}
+	b := &body{s: k.s, buf: buf, conn: k.tcp}
 	defer b.arrive()
 	err := k.read(b, r)
 	if err == nil {
@@ -496,6 +496,9 @@ func (k *socket) send(m *hrana.ServerMsg) (err error) {
 		if err = k.s.memory.take(k.ctx, n); err == nil {
 			defer k.s.memory.give(n)
 		}
+	}
+	if n > small {
+		defer k.s.memory.repay(k.s.memory.lend(n, time.Now(), k.tcp))
 	}
 	if err == nil {
 		typ := websocket.MessageText

@@ -54,7 +54,8 @@ func (c *call) once(decode func([]byte) (*hrana.Request, error), encode func([]b
 	buf := takeBuffer()
 	defer giveBuffer(buf)
 	*buf = encode(*buf, res)
-	_ = send(c.w, http.StatusOK, typeJSON, *buf)
+	c.s.memory.give(s.Owes())
+	c.send(typeJSON, *buf, 0)
 	return nil
 }
 
@@ -118,7 +119,8 @@ func (c *call) legacy() error {
 	buf := takeBuffer()
 	defer giveBuffer(buf)
 	*buf = appendLegacy(*buf, res.Batch)
-	_ = send(c.w, http.StatusOK, typeJSON, *buf)
+	c.s.memory.give(s.Owes())
+	c.send(typeJSON, *buf, 0)
 	return nil
 }
 

@@ -1,8 +1,11 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"io"
+	"slices"
 	"sync"
 	"time"
 )
@@ -10,18 +13,32 @@ import (
 // memory bounds what requests and answers take together, so that a thousand large
 // ones at a time wait for each other instead of ending the process. What is small
 // is not counted: connections are, and each has one request at a time.
+//
+// Those who have some and need more go first, and fail at once if all the rest is held
+// by others who wait as well: they would wait for each other. What a client's slowness
+// keeps is a loan, and is called in when somebody else needs it.
 type memory struct {
 	most int64
 
 	mu      sync.Mutex // protects the following
 	taken   int64
-	waiting []*claim // the oldest first
+	waiting []*claim // those that hold some first, then the oldest first
+	stuck   int64    // held by those that wait
+	loans   map[*loan]struct{}
 }
 
 // A claim waits for memory.
 type claim struct {
-	n       int64
+	n, held int64
 	granted chan struct{}
+}
+
+// A loan is memory that a client keeps as long as it does not send, or read, the rest
+// of something.
+type loan struct {
+	n     int64
+	since time.Time
+	conn  io.Closer // ends it
 }
 
 const (
@@ -29,35 +46,99 @@ const (
 	small = 16 << 10
 	// memoryPatience is how long one waits for others to finish.
 	memoryPatience = 5 * time.Second
+	// callEvery is how often loans are called in while somebody waits.
+	callEvery = 50 * time.Millisecond
+	// loanFree and loanRate say how long a client may have a loan: so long, and so many
+	// bytes a second more. Without need it may have it much longer.
+	loanFree = 250 * time.Millisecond
+	loanRate = 1 << 20
 )
 
 // errMemory is returned when others have taken what there is.
 var errMemory = errors.New("the memory for requests and answers is in use: try again")
 
 // take waits for n bytes. What is larger than everything waits until it is alone.
-func (m *memory) take(ctx context.Context, n int64) error {
+func (m *memory) take(ctx context.Context, n int64) error { return m.more(ctx, n, 0) }
+
+// more is take for one who holds some already.
+func (m *memory) more(ctx context.Context, n, held int64) error {
 	if n = min(n, m.most); n <= 0 {
 		return nil
 	}
-	c := m.enter(n)
+	c, err := m.enter(n, held)
 	if c == nil {
-		return nil
-	}
-	timer := time.NewTimer(memoryPatience)
-	defer timer.Stop()
-	var err error
-	select {
-	case <-c.granted:
-		return nil
-	case <-ctx.Done():
-		err = context.Cause(ctx)
-	case <-timer.C:
-		err = errMemory
-	}
-	if m.leave(c) {
 		return err
 	}
-	return nil // granted in the last moment
+	patience := time.NewTimer(memoryPatience)
+	defer patience.Stop()
+	call := time.NewTicker(callEvery)
+	defer call.Stop()
+	for {
+		select {
+		case <-c.granted:
+			return nil
+		case <-call.C:
+			m.callIn(n)
+			continue
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		case <-patience.C:
+			err = errMemory
+		}
+		if m.leave(c) {
+			return err
+		}
+		return nil // granted in the last moment
+	}
+}
+
+// lend says that n bytes are a client's since then, until repay.
+func (m *memory) lend(n int64, since time.Time, conn io.Closer) *loan {
+	l := &loan{n, since, conn}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.loans == nil {
+		m.loans = map[*loan]struct{}{}
+	}
+	m.loans[l] = struct{}{}
+	return l
+}
+
+func (m *memory) repay(l *loan) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.loans, l)
+}
+
+// callIn ends the connections of slow clients, the slowest first, until n bytes will be
+// free.
+func (m *memory) callIn(n int64) {
+	m.mu.Lock()
+	var due []*loan
+	for l := range m.loans {
+		if l.late() > 0 {
+			due = append(due, l)
+		}
+	}
+	slices.SortFunc(due, func(a, b *loan) int { return cmp.Compare(b.late(), a.late()) })
+	var called []*loan
+	for _, l := range due {
+		if n <= 0 {
+			break
+		}
+		n -= l.n
+		delete(m.loans, l)
+		called = append(called, l)
+	}
+	m.mu.Unlock()
+	for _, l := range called {
+		_ = l.conn.Close() // whoever works for it finds out and gives back what it has
+	}
+}
+
+// late returns for how long the client has had a loan beyond its time.
+func (l *loan) late() time.Duration {
+	return time.Since(l.since) - loanFree - time.Duration(l.n*int64(time.Second)/loanRate)
 }
 
 // owe takes n bytes at once, also such as are not there: for what has been done
@@ -68,31 +149,40 @@ func (m *memory) owe(n int64) {
 	m.taken += n
 }
 
-// enter takes n bytes, or returns the claim to wait for. Nobody overtakes.
-func (m *memory) enter(n int64) *claim {
+// enter takes n bytes, or returns the claim to wait for, or an error if that would be
+// in vain.
+func (m *memory) enter(n, held int64) (*claim, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.waiting) == 0 && m.taken+n <= m.most {
+	if (len(m.waiting) == 0 || held > 0 && m.waiting[0].held == 0) && m.taken+n <= m.most {
 		m.taken += n
-		return nil
+		return nil, nil
 	}
-	c := &claim{n: n, granted: make(chan struct{})}
-	m.waiting = append(m.waiting, c)
-	return c
+	if held > 0 && m.most-m.stuck-held < n {
+		return nil, errMemory
+	}
+	c := &claim{n: n, held: held, granted: make(chan struct{})}
+	at := len(m.waiting)
+	for held > 0 && at > 0 && m.waiting[at-1].held == 0 {
+		at--
+	}
+	m.waiting = slices.Insert(m.waiting, at, c)
+	m.stuck += held
+	return c, nil
 }
 
 // leave takes a claim back; false: it has been granted.
 func (m *memory) leave(c *claim) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for i, other := range m.waiting {
-		if other == c {
-			m.waiting = append(m.waiting[:i], m.waiting[i+1:]...)
-			m.grant()
-			return true
-		}
+	i := slices.Index(m.waiting, c)
+	if i < 0 {
+		return false
 	}
-	return false
+	m.waiting = slices.Delete(m.waiting, i, i+1)
+	m.stuck -= c.held
+	m.grant()
+	return true
 }
 
 // give returns n bytes.
@@ -106,11 +196,13 @@ func (m *memory) give(n int64) {
 	m.grant()
 }
 
-// grant lets the oldest claims pass. m.mu is held.
+// grant lets the first claims pass. m.mu is held.
 func (m *memory) grant() {
 	for len(m.waiting) > 0 && m.taken+m.waiting[0].n <= m.most {
-		m.taken += m.waiting[0].n
-		close(m.waiting[0].granted)
+		c := m.waiting[0]
+		m.taken += c.n
+		m.stuck -= c.held
+		close(c.granted)
 		m.waiting = m.waiting[1:]
 	}
 }
@@ -136,9 +228,9 @@ func (m *memory) tryTake(n int64) bool {
 // results is the memory as streams take it for their results.
 type results struct{ *memory }
 
-// Take takes n bytes, or says why not in the client's words. What cannot wait, since it
-// has written, is owed.
-func (m results) Take(ctx context.Context, n int64, wait bool) error {
+// Take takes n bytes for one who holds some, or says why not in the client's words. What
+// cannot wait, since it has written, is owed.
+func (m results) Take(ctx context.Context, n, held int64, wait bool) error {
 	switch {
 	case !wait:
 		m.owe(n)
@@ -146,7 +238,7 @@ func (m results) Take(ctx context.Context, n int64, wait bool) error {
 	case n > m.most:
 		return asError(errMemory)
 	}
-	if err := m.take(ctx, n); err != nil {
+	if err := m.more(ctx, n, held); err != nil {
 		return asError(err)
 	}
 	return nil

@@ -194,13 +194,13 @@ func (a *queryAnswer) bound() error {
 		a.failed = f
 		return f
 	}
-	need := min(int64(cap(*a.buf)), memory.most)
+	need := min(2*int64(len(*a.buf)), memory.most) // the buffer is used again, and may be larger
 	if need <= small || need <= a.taken {
 		return nil
 	}
 	if a.writes() {
 		memory.owe(need - a.taken)
-	} else if err := memory.take(a.c.r.Context(), need-a.taken); err != nil {
+	} else if err := memory.more(a.c.r.Context(), need-a.taken, a.taken); err != nil {
 		a.failed = err
 		return err
 	}
@@ -286,7 +286,7 @@ func (a *queryAnswer) finish() error {
 		*a.buf = append(*a.buf, "}\n"...)
 	}
 	a.c.w.Header()[positionHeader] = []string{position}
-	_ = send(a.c.w, http.StatusOK, a.contentType(), *a.buf)
+	a.c.send(a.contentType(), *a.buf, a.taken)
 	return nil
 }
 

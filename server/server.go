@@ -118,7 +118,7 @@ type Server struct {
 	streams   *streams
 	sockets   sockets
 	memory    memory // of requests that have come, and of answers
-	arriving  memory // of requests that have not
+	arriving  arrivals
 	texts     memory // of what clients have stored
 	callers   *callers
 	databases databases

@@ -5,16 +5,17 @@ import "context"
 // Memory is what results are taken from, so that those of all streams together have a
 // bound, whatever each may have.
 type Memory interface {
-	// Take takes n bytes. With wait it may wait for others to give some back; without,
-	// the writer would have to wait as well. Its error is what the client is told.
-	Take(ctx context.Context, n int64, wait bool) error
+	// Take takes n bytes for one who has held some. With wait it may wait for others to
+	// give some back; without, the writer would have to wait as well. Its error is what
+	// the client is told.
+	Take(ctx context.Context, n, held int64, wait bool) error
 	Give(n int64)
 }
 
 const (
 	// freely is what a result may take without asking.
 	freely = 64 << 10
-	// takenMin is how much is taken at a time.
+	// takenMin is how much is taken at a time, and then as much again as there is.
 	takenMin = 256 << 10
 	// stepSize is about what the result of a step takes that has no rows.
 	stepSize = 256
@@ -27,8 +28,8 @@ func (r *runner) spend(n int) error {
 	if need <= freely || r.s.opts.Memory == nil {
 		return nil
 	}
-	need = max(need, takenMin)
-	if err := r.s.opts.Memory.Take(r.ctx, need, r.mayWait); err != nil {
+	need = max(need, takenMin, r.held)
+	if err := r.s.opts.Memory.Take(r.ctx, need, r.held, r.mayWait); err != nil {
 		return err
 	}
 	r.held += need
