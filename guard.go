@@ -125,9 +125,16 @@ func (g *guard) judgeReading(a sqlite.Action) sqlite.Decision {
 		return g.refuse("a database would be detached for all callers", "use DB.Exclusive")
 	case sqlite.OpPragma:
 		return g.pragma(strings.ToLower(a.A), a.HasB)
-	case sqlite.OpRead:
-		if a.A == "pragma_optimize" { // the one PRAGMA that writes and is a table, too
+	case sqlite.OpRead, sqlite.OpInsert, sqlite.OpUpdate, sqlite.OpDelete, sqlite.OpDropTempTable, sqlite.OpAlterTable:
+		table := a.A
+		if a.Op == sqlite.OpAlterTable {
+			table = a.B
+		}
+		switch table {
+		case "pragma_optimize": // the one PRAGMA that writes and is a table, too
 			return g.refuse("PRAGMA optimize writes statistics behind the back of a SELECT", "use DB.Exclusive, or ANALYZE")
+		case zeroTable:
+			return g.refuse("the table "+zeroTable+" is the engine's, and all callers have it", "use a table of your own")
 		}
 	}
 	return sqlite.Allow
@@ -162,6 +169,9 @@ func (g *guard) refuse(what, instead string) sqlite.Decision {
 	return sqlite.Deny
 }
 
+// zeroTable is what nothing is deleted from, for changes() to be 0.
+const zeroTable = "nearlite:zero"
+
 // before does what must precede a statement with this note.
 func (n *note) before(t *transaction) error {
 	w := t.w
@@ -189,7 +199,7 @@ func (n *note) before(t *transaction) error {
 		w.conn.SetLastInsertRowID(0)
 	}
 	if n.readsCount {
-		return w.conn.Exec(`CREATE TEMP TABLE IF NOT EXISTS "nearlite:zero"(x); DELETE FROM temp."nearlite:zero" WHERE 0`)
+		return w.conn.Exec(`CREATE TEMP TABLE IF NOT EXISTS "` + zeroTable + `"(x); DELETE FROM temp."` + zeroTable + `" WHERE 0`)
 	}
 	return nil
 }

@@ -45,3 +45,29 @@ func TestOptimizeAsTable(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The table by which changes() is made 0 would outlive a transaction, and is not bounded
+// by the size of the database.
+func TestEnginesTable(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, nil)
+	exec(t, db, "CREATE VIEW changed AS SELECT changes() AS n")
+	err := db.Update(bg, func(tx *WriteTx) error {
+		if n := tx.QueryRow("SELECT n FROM changed"); n.Err() != nil || n.Int(0) != 0 {
+			t.Error(n.Err())
+		}
+		for _, sql := range []string{
+			`INSERT INTO temp."nearlite:zero" VALUES (1)`, `SELECT * FROM "nearlite:zero"`, `SELECT count(*) FROM temp."nearlite:zero"`,
+			`UPDATE temp."nearlite:zero" SET x = 1`, `DELETE FROM temp."nearlite:zero"`, `DROP TABLE temp."nearlite:zero"`,
+			`ALTER TABLE temp."nearlite:zero" ADD y`, `ALTER TABLE temp."nearlite:zero" RENAME TO y`, `CREATE INDEX temp.i ON "nearlite:zero"(x)`,
+		} {
+			if _, err := tx.Exec(sql); !errors.Is(err, ErrRefused) {
+				t.Errorf("%s: %v", sql, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
