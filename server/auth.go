@@ -118,10 +118,16 @@ func narrowed(l Limits, own *token.Limits) Limits {
 		return l
 	}
 	if own.Rate > 0 && (l.Rate == 0 || own.Rate < l.Rate) {
-		l.Rate, l.Burst = own.Rate, own.Burst
-		if l.Burst == 0 {
-			l.Burst = max(1, int(own.Rate))
+		burst := own.Burst
+		if burst == 0 {
+			burst = max(1, int(own.Rate))
 		}
+		if l.Rate > 0 {
+			burst = min(burst, l.Burst)
+		}
+		l.Rate, l.Burst = own.Rate, burst
+	} else if own.Burst > 0 {
+		l.Burst = min(l.Burst, own.Burst)
 	}
 	l.Streams = narrower(l.Streams, own.Streams)
 	l.Rows = narrower(l.Rows, own.Rows)
