@@ -111,11 +111,11 @@ fuzz-short: ## every fuzz test for FUZZTIME (10s)
 		done; \
 	done
 
-# The C code is ours only in ./sqlite, and a sanitized SQLite is one more minute to compile.
+# The C code is ours only in ./sqlite and ./wal, and a sanitized SQLite is one more minute to compile.
 sanitize: export CGO_CFLAGS := $(CGO_CFLAGS) -fsanitize=undefined -fno-sanitize-recover=undefined
 sanitize: export CGO_LDFLAGS := -fsanitize=undefined
 sanitize: ## the binding's tests with its C under the address and undefined-behaviour sanitizers
-	go test -asan -timeout 10m ./sqlite/...
+	go test -asan -timeout 10m ./sqlite/... ./wal/...
 
 limits: ## the measuring rod in plain C, from LIMITS_DIR, into bin/limits
 	@if [ -f "$(LIMITS_DIR)/build.sh" ]; then bash "$(LIMITS_DIR)/build.sh" bin/limits && ls bin/limits; \

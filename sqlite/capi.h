@@ -87,6 +87,8 @@ struct sqlite3_vfs {
 #define SQLITE_BUSY 5
 #define SQLITE_NOMEM 7
 #define SQLITE_INTERRUPT 9
+#define SQLITE_CORRUPT 11
+#define SQLITE_PROTOCOL 15
 #define SQLITE_IOERR 10
 #define SQLITE_NOTFOUND 12
 #define SQLITE_FULL 13

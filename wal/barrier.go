@@ -64,6 +64,9 @@ var barriers atomic.Int64
 // NewBarrier registers a barrier around the VFS called base, "" being the default
 // one.
 func NewBarrier(base string, sink Sink) (*Barrier, error) {
+	if err := sqlite.Initialize(); err != nil {
+		return nil, fmt.Errorf("register a barrier: %w", err)
+	}
 	b := &Barrier{name: fmt.Sprintf("nearlite-barrier-%d", barriers.Add(1)), sink: sink}
 	name := C.CString(b.name)
 	defer C.free(unsafe.Pointer(name))

@@ -36,7 +36,7 @@ func newBed(t testing.TB, settings ...string) *bed {
 		t.Fatal(err)
 	}
 	b.writer = open(t, b.path, b.barrier.VFS())
-	for _, s := range append([]string{"PRAGMA journal_mode = wal"}, settings...) {
+	for _, s := range append(settings, "PRAGMA journal_mode = wal") {
 		b.exec(s)
 	}
 	b.exec("PRAGMA synchronous = full")
@@ -62,7 +62,7 @@ func open(t testing.TB, path, vfs string) *sqlite.Conn {
 func (b *bed) exec(sql string, args ...any) {
 	b.t.Helper()
 	if err := b.writer.Exec(sql, args...); err != nil {
-		b.t.Fatalf("%s: %v", sql, err)
+		b.t.Fatalf("%s: %v (the barrier: %v)", sql, err, b.barrier.Err())
 	}
 }
 
@@ -289,7 +289,7 @@ func TestRandom(t *testing.T) {
 }
 
 func random(t *testing.T, r *rand.Rand, page int) {
-	b := newBed(t, fmt.Sprintf("PRAGMA page_size = %d", page), "VACUUM", "PRAGMA auto_vacuum = 2", "VACUUM", "PRAGMA cache_size = 5", "PRAGMA cache_spill = 1")
+	b := newBed(t, fmt.Sprintf("PRAGMA page_size = %d", page), "PRAGMA auto_vacuum = 2", "PRAGMA cache_size = 5", "PRAGMA cache_spill = 1")
 	if _, _, err := b.writer.Checkpoint(sqlite.CheckpointTruncate); err != nil {
 		t.Fatal(err)
 	}
