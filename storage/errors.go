@@ -64,7 +64,7 @@ func (e *Error) Error() string {
 	switch {
 	case e.Err == nil:
 		b.WriteString(e.Kind.Error())
-	case e.Kind == nil || errors.Is(e.Err, e.Kind):
+	case e.Kind == nil || strings.Contains(e.Err.Error(), e.Kind.Error()): // do not say it twice
 		b.WriteString(e.Err.Error())
 	default:
 		b.WriteString(e.Kind.Error() + ": " + e.Err.Error())

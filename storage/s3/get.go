@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -132,11 +133,12 @@ func askChecksum(o *s3.Options) {
 func (r *reader) accept(part storage.Range, out *s3.GetObjectOutput) error {
 	size := aws.ToInt64(out.ContentLength)
 	if part != storage.All {
-		var ok bool
-		if size, ok = totalSize(aws.ToString(out.ContentRange)); !ok {
+		total, ok := totalSize(aws.ToString(out.ContentRange))
+		if !ok && size > 0 { // nothing may be answered with nothing
 			out.Body.Close()
 			return fmt.Errorf("%w: the endpoint does not answer to ranges: Content-Range is %q", storage.ErrRefused, aws.ToString(out.ContentRange))
 		}
+		size = total
 	}
 	from, to, err := part.In(size)
 	switch {
@@ -161,6 +163,9 @@ func (r *reader) accept(part storage.Range, out *s3.GetObjectOutput) error {
 // Read goes on with another request where one breaks off.
 func (r *reader) Read(p []byte) (int, error) {
 	for {
+		if r.ctx.Err() != nil && r.at < r.to {
+			return 0, r.failed(r.ctx, "get", r.info.Key, context.Cause(r.ctx))
+		}
 		n, err := r.read(p)
 		if n > 0 || err == nil || err == io.EOF {
 			return n, err
@@ -220,8 +225,7 @@ func (r *reader) resume(cause error) error {
 	}
 	rest := storage.Range{Offset: r.at, Length: r.to - r.at}
 	_, err := r.retry(r.ctx, r.opts.TryTimeout*2, func(context.Context) error { return r.open(rest) })
-	switch status(err) {
-	case http.StatusPreconditionFailed, http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable:
+	if code := status(err); code == http.StatusPreconditionFailed || code == http.StatusNotFound || errors.Is(err, storage.ErrRange) {
 		return fmt.Errorf("%w, after %d of %d bytes (%w)", storage.ErrConflict, r.at, r.info.Size, cause)
 	}
 	return err
@@ -284,7 +288,7 @@ func totalSize(contentRange string) (int64, bool) {
 
 func outOfRange(err error) error {
 	if status(err) == http.StatusRequestedRangeNotSatisfiable {
-		return fmt.Errorf("%w: %w", storage.ErrRange, err)
+		return storage.ErrRange
 	}
 	return err
 }

@@ -204,9 +204,6 @@ func (u *upload) complete(ctx context.Context) (storage.Info, error) {
 	limit := u.opts.TryTimeout + time.Duration(u.sent>>26)*time.Second
 	return u.decide(ctx, limit, func(ctx context.Context) (storage.Info, error) {
 		out, err := u.client.CompleteMultipartUpload(ctx, &in)
-		if code(err) == "NoSuchUpload" {
-			err = fmt.Errorf("%w: somebody aborted the upload: %w", storage.ErrUnavailable, err)
-		}
 		if err != nil {
 			return storage.Info{}, err
 		}

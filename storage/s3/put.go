@@ -135,7 +135,14 @@ func (w *write) rejected(err error) error {
 			return fmt.Errorf("%w: it does not have the version %s", storage.ErrConflict, *w.ifMatch)
 		}
 		return storage.ErrExist
+	case http.StatusConflict:
+		if w.ifMatch != nil && code(err) == "ObjectParentIsFile" {
+			return fmt.Errorf("%w: there cannot be any: %w", storage.ErrConflict, err)
+		}
 	case http.StatusNotFound:
+		if code(err) == "NoSuchUpload" {
+			return fmt.Errorf("%w: somebody aborted the upload: %w", storage.ErrUnavailable, err)
+		}
 		if w.ifMatch != nil && code(err) == "NoSuchKey" {
 			return fmt.Errorf("%w: there is none now", storage.ErrConflict)
 		}

@@ -13,6 +13,8 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/nearlite/nearlite/storage"
 )
 
 // A verdict is what a failed try means for the next.
@@ -97,8 +99,11 @@ func judge(err error) verdict {
 		return max(over.verdict, again)
 	}
 	var bad credentialsError
-	if errors.As(err, &bad) {
+	switch {
+	case errors.As(err, &bad), errors.Is(err, storage.ErrRange), errors.Is(err, storage.ErrConflict), errors.Is(err, storage.ErrRefused):
 		return settled
+	case errors.Is(err, storage.ErrUnavailable):
+		return again
 	}
 	if status := status(err); status != 0 {
 		return judgeAnswer(status, code(err))
