@@ -44,7 +44,7 @@ func (s *Store) deleteOne(ctx context.Context, key string) error {
 		_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.opts.Bucket, Key: s.object(key)})
 		return err
 	})
-	if status(err) == http.StatusNotFound && code(err) != "NoSuchBucket" {
+	if notFound(err) == storage.ErrNotExist {
 		return nil
 	}
 	return s.failed(ctx, "delete", key, err)

@@ -81,6 +81,8 @@ var remedies = map[string]string{
 	"NoSuchBucket":                       "create the bucket, or correct its name",
 	"InvalidBucketName":                  "correct the bucket's name",
 	"InvalidAccessKeyId":                 "the access key is not known there: correct AWS_ACCESS_KEY_ID",
+	"XAdminUserNotFound":                 "the access key is not known there: correct AWS_ACCESS_KEY_ID",
+	"NotFound":                           "is this the address of an S3 service, and is the bucket there?",
 	"SignatureDoesNotMatch":              "the secret key does not belong to the access key: correct AWS_SECRET_ACCESS_KEY",
 	"ExpiredToken":                       "the session token has expired: get another",
 	"InvalidToken":                       "correct AWS_SESSION_TOKEN",
@@ -140,7 +142,7 @@ func (a answer) Error() string {
 	if a.code == "" {
 		text = fmt.Sprintf("%d %s", a.status, http.StatusText(a.status))
 	}
-	if a.message != "" && a.message != a.code {
+	if a.message != "" && a.message != a.code && a.message != "UnknownError" {
 		text += ": " + a.message
 	}
 	if a.request != "" {

@@ -64,9 +64,9 @@ func (s *Store) head(ctx context.Context, key string) (storage.Info, string, err
 }
 
 // notFound says that there is no object, if that is the answer. A bucket that does
-// not exist is another error; HEAD cannot tell the two apart.
+// not exist is another error; the answer to a HEAD cannot tell the two apart.
 func notFound(err error) error {
-	if status(err) == http.StatusNotFound && code(err) != "NoSuchBucket" {
+	if name := code(err); status(err) == http.StatusNotFound && (name == "NoSuchKey" || name == "NotFound" || name == "") {
 		return storage.ErrNotExist
 	}
 	return err
@@ -162,27 +162,28 @@ func (r *reader) accept(part storage.Range, out *s3.GetObjectOutput) error {
 
 // Read goes on with another request where one breaks off.
 func (r *reader) Read(p []byte) (int, error) {
-	for {
-		if r.ctx.Err() != nil && r.at < r.to {
+	for r.at < r.to && len(p) > 0 {
+		if r.ctx.Err() != nil {
 			return 0, r.failed(r.ctx, "get", r.info.Key, context.Cause(r.ctx))
 		}
 		n, err := r.read(p)
-		if n > 0 || err == nil || err == io.EOF {
-			return n, err
+		if n > 0 {
+			return n, nil
 		}
 		if err := r.resume(err); err != nil {
 			return 0, r.failed(r.ctx, "get", r.info.Key, err)
 		}
 	}
+	if r.at < r.to {
+		return 0, nil
+	}
+	return 0, r.finish()
 }
 
-// read reads from the body there is. An end that comes too early is an error.
+// read reads from the body there is, until it breaks or ends too early.
 func (r *reader) read(p []byte) (int, error) {
-	if r.at == r.to {
-		return 0, r.finish()
-	}
-	if len(p) == 0 {
-		return 0, nil
+	if r.body == nil {
+		return 0, io.ErrUnexpectedEOF // an earlier Read has given up
 	}
 	r.idle.Reset(r.opts.TryTimeout)
 	n, err := r.body.Read(p[:min(int64(len(p)), r.to-r.at)])
@@ -191,16 +192,13 @@ func (r *reader) read(p []byte) (int, error) {
 	if r.hash != nil {
 		r.hash.Write(p[:n])
 	}
-	switch {
-	case n > 0:
+	if n > 0 {
 		r.stalled, r.pause = time.Time{}, 0
-		return n, nil
-	case err == nil:
-		err = io.ErrNoProgress
-	case err == io.EOF:
+	}
+	if err == nil || err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
-	return 0, err
+	return n, err
 }
 
 // finish compares the checksum, once everything is there.
@@ -225,7 +223,7 @@ func (r *reader) resume(cause error) error {
 	}
 	rest := storage.Range{Offset: r.at, Length: r.to - r.at}
 	_, err := r.retry(r.ctx, r.opts.TryTimeout*2, func(context.Context) error { return r.open(rest) })
-	if code := status(err); code == http.StatusPreconditionFailed || code == http.StatusNotFound || errors.Is(err, storage.ErrRange) {
+	if status(err) == http.StatusPreconditionFailed || notFound(err) == storage.ErrNotExist || errors.Is(err, storage.ErrRange) {
 		return fmt.Errorf("%w, after %d of %d bytes (%w)", storage.ErrConflict, r.at, r.info.Size, cause)
 	}
 	return err
@@ -235,7 +233,7 @@ func (r *reader) resume(cause error) error {
 // gives up when that has gone on for RetryFor.
 func (r *reader) wait(cause error) error {
 	if r.stalled.IsZero() {
-		r.stalled, r.pause = time.Now(), firstPause
+		r.stalled, r.pause = time.Now(), r.Store.pause
 		return nil
 	}
 	if time.Since(r.stalled) > r.opts.RetryFor {

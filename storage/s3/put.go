@@ -180,7 +180,7 @@ func (w *write) lookAfter(ctx context.Context, cause error) (storage.Info, error
 // unconditional is the error for an endpoint that cannot do what all of this is
 // built on.
 func (s *Store) unconditional(op, key string, cause error) error {
-	return s.refused(op, key, cause, "the endpoint cannot write on condition, so that two writers would overwrite each other: "+
+	return s.refused(op, key, shorten(cause), "the endpoint cannot write on condition, so that two writers would overwrite each other: "+
 		"use AWS S3, Cloudflare R2, MinIO of 2025 or later, Ceph Tentacle or later, Tigris or versitygw, or a directory (file:///path)")
 }
 

@@ -29,10 +29,8 @@ const (
 	lost
 )
 
-const (
-	firstPause = 50 * time.Millisecond
-	maxPause   = 5 * time.Second
-)
+// maxPause is as long as the pauses grow.
+const maxPause = 5 * time.Second
 
 // errTry is why a try ended that took too long.
 var errTry = errors.New("no answer in time")
@@ -42,7 +40,7 @@ var errTry = errors.New("no answer in time")
 // an effect nonetheless.
 func (s *Store) retry(ctx context.Context, limit time.Duration, try func(context.Context) error) (lostOne bool, err error) {
 	until := time.Now().Add(s.opts.RetryFor)
-	for pause := firstPause; ; pause = min(2*pause, maxPause) {
+	for pause := s.pause; ; pause = min(2*pause, maxPause) {
 		err = once(ctx, limit, try)
 		if err == nil {
 			return lostOne, nil

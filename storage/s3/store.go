@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/nearlite/nearlite/storage"
 )
@@ -27,7 +28,8 @@ type Store struct {
 	idle   interface{ CloseIdleConnections() }
 	closed atomic.Bool
 
-	pageSize int32 // keys in a page of List; less in tests
+	pageSize int32         // keys in a page of List
+	pause    time.Duration // before the second try, about; it doubles from there
 }
 
 var _ storage.Store = (*Store)(nil)
@@ -36,7 +38,7 @@ var _ storage.Store = (*Store)(nil)
 // it finds out whether the endpoint honours conditions, by writing an object
 // .nearlite/probe below the prefix that stays there.
 func Open(ctx context.Context, opts Options) (*Store, error) {
-	s := &Store{url: opts.URL(), pageSize: 1000}
+	s := &Store{url: opts.URL(), pageSize: 1000, pause: 50 * time.Millisecond}
 	opts, err := opts.withDefaults()
 	if err != nil {
 		return nil, s.refused("open", "", err, "")
@@ -80,6 +82,7 @@ func (s *Store) connect(ctx context.Context) error {
 	s.idle, _ = cfg.HTTPClient.(interface{ CloseIdleConnections() })
 	s.client = s3.NewFromConfig(cfg, func(o *s3.Options) {
 		o.Retryer = aws.NopRetryer{}
+		o.Logger = logging.Nop{}            // what matters is in the errors
 		o.DisableClockSkewCorrection = true // a clock that is wrong is reported
 		o.UsePathStyle = s.opts.PathStyle
 		if s.opts.Endpoint != "" {
