@@ -24,3 +24,9 @@ func open(t testing.TB, dir string) *Store {
 	}
 	return s
 }
+
+func BenchmarkStore(b *testing.B) {
+	s := open(b, b.TempDir())
+	defer s.Close()
+	storagetest.Benchmark(b, s)
+}

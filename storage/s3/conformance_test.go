@@ -71,3 +71,9 @@ func TestConformance(t *testing.T) {
 		return func() storage.Store { return open(t, o) }
 	})
 }
+
+func BenchmarkStore(b *testing.B) {
+	s := open(b, options(b))
+	defer s.Close()
+	storagetest.Benchmark(b, s)
+}
