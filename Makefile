@@ -2,7 +2,7 @@
 # only copy: CI, the linter and every target use them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check bench bench-postgres bench-billion bench-blobs bench-report fmt fmt-check lint vet race fuzz-short blob-huge sanitize limits clean
+.PHONY: help run build test check versitygw bench bench-postgres bench-billion bench-blobs bench-report fmt fmt-check lint vet race fuzz-short blob-huge sanitize limits clean
 
 # SQLite's full-text search and math functions are build tags of the C library's module.
 TAGS := sqlite_fts5,sqlite_math_functions
@@ -44,6 +44,14 @@ build: ## compile bin/nearlite (the first time compiles SQLite: about a minute)
 test: ## every test, the linter's among them
 	go test -timeout 10m ./...
 	cd $(COMPAT) && go test -timeout 10m ./...
+
+# The S3 server of the tests, Apache-2.0. It is pure Go and its cache does not know
+# of our flags for C; two minutes of one core when nothing of it is cached.
+VERSITYGW := github.com/versity/versitygw/cmd/versitygw@v1.8.0
+versitygw: bin/tools/versitygw ## the S3 server that the tests of storage start; without it they are skipped
+bin/tools/versitygw: Makefile
+	GOFLAGS= CGO_ENABLED=0 GOBIN="$(CURDIR)/bin/tools" go install -trimpath -ldflags="-s -w" $(VERSITYGW)
+	@touch $@
 
 check: fmt-check lint test race ## what has to pass before a commit: fmt, vet, lint, tests, races
 
