@@ -1,9 +1,11 @@
 package s3
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,6 +21,7 @@ var gateway = sync.OnceValues(func() (*versitygw.Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	started.Store(true)
 	g, err := versitygw.Run(dir)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
@@ -28,20 +31,33 @@ var gateway = sync.OnceValues(func() (*versitygw.Gateway, error) {
 
 const bucket = "bucket"
 
+var started atomic.Bool
+
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if g, err := gateway(); err == nil {
-		g.Stop()
-		_ = os.RemoveAll(g.Dir)
+	if started.Load() {
+		if g, err := gateway(); err == nil {
+			g.Stop()
+			_ = os.RemoveAll(g.Dir)
+		}
 	}
 	os.Exit(code)
 }
 
 var prefixes atomic.Int64
 
-// options are those of a new place on the gateway.
+// options are those of a new place on the gateway, or on the endpoint that the
+// environment names.
 func options(t testing.TB) Options {
 	t.Helper()
+	if address := os.Getenv("NEARLITE_TEST_S3"); address != "" {
+		o, err := ParseURL(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Prefix = path.Join(o.Prefix, "tests", rand.Text())
+		return o
+	}
 	g, err := gateway()
 	if errors.Is(err, versitygw.ErrMissing) {
 		t.Skip(err)

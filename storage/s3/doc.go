@@ -1,7 +1,7 @@
 // Package s3 keeps objects in a bucket of S3, or of anything that speaks its
 // protocol and honours If-None-Match and If-Match on writes: AWS, Cloudflare R2,
-// MinIO, Ceph, Tigris, versitygw and others. Open finds out whether the endpoint
-// does, and refuses one that does not: two writers would overwrite each other there.
+// MinIO, versitygw and others. Open finds out whether the endpoint does, and
+// refuses one that does not: two writers would overwrite each other there.
 //
 //	s3://bucket/prefix?region=eu-central-1
 //	s3://bucket/prefix?endpoint=http://127.0.0.1:7070&region=us-east-1
@@ -43,14 +43,18 @@
 //
 // Create, Replace and a page of 1,000 keys of List are one request of the dear
 // kind, Get and Stat one of the cheap kind, Delete is free. An upload in parts is
-// one dear request for each part and two more. Open of a store that is written to
-// sends two, which are refused when all is well and cost what a PUT does.
+// one dear request for each part and two more, and a cheap one before. Open of a
+// store that is written to sends three that cost what a PUT does, and are refused
+// when all is well.
 // Uploads of a process that was killed stay, and are paid for, until a lifecycle
 // rule removes them: set AbortIncompleteMultipartUpload to a day.
 //
 // # Sources
 //
-// The conditions: Amazon S3 User Guide, "Conditional writes"; 409 means that a
-// concurrent request was being decided, and is tried again. The protocol's other
-// details were tried against versitygw, which the tests of this package start.
+// The conditions: Amazon S3 User Guide, "Conditional writes"; Cloudflare R2,
+// "Conditional operations". 409 ConditionalRequestConflict means that a concurrent
+// request was being decided, and is tried again. That If-Match on a key without an
+// object must be refused is in the probe because MinIO did not until 2025 (its
+// issue 21526). Everything else was tried against versitygw, which the tests of
+// this package start; NEARLITE_TEST_S3=s3://… runs the suite on another endpoint.
 package s3

@@ -65,6 +65,15 @@ func TestOpenErrors(t *testing.T) {
 				}
 			})
 		}, storage.ErrRefused, []string{"ignores", "If-Match"}},
+		"makes what is not there": {func(o *Options) {
+			o.Endpoint = fake(t, func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, "/"+absentKey) {
+					always(200, "")(w, r)
+				} else {
+					always(412, "PreconditionFailed")(w, r)
+				}
+			})
+		}, storage.ErrRefused, []string{"ignores", "If-Match on a key"}},
 		"does not know": {func(o *Options) { o.Endpoint = fake(t, always(501, "NotImplemented")) }, storage.ErrRefused, []string{"NotImplemented", "AWS S3"}},
 		"no S3":         {func(o *Options) { o.Endpoint = fake(t, always(404, "")) }, storage.ErrRefused, []string{"(404)", "is this the address"}},
 		"region": {func(o *Options) {
@@ -169,13 +178,13 @@ func TestRequests(t *testing.T) {
 		}
 	}
 	var info storage.Info
-	count("first open", 3, func() error {
+	count("first open", 5, func() error {
 		o := s.opts
 		o.Prefix += "-another"
 		_, err := Open(t.Context(), o)
 		return err
 	})
-	count("open", 2, func() error { _, err := Open(t.Context(), s.opts); return err })
+	count("open", 3, func() error { _, err := Open(t.Context(), s.opts); return err })
 	count("create", 1, func() (err error) {
 		info, err = s.Create(t.Context(), "a", storage.Bytes([]byte("a")))
 		return err

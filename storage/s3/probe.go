@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -13,34 +14,42 @@ import (
 	"github.com/nearlite/nearlite/storage"
 )
 
-// probeKey is written once and never changed; no caller's key can be it.
+// These keys nobody can use. The first is written once and never changed, the
+// second never.
 const (
 	probeKey     = storage.Reserved + "/probe"
+	absentKey    = storage.Reserved + "/absent"
 	probeContent = "Nearlite writes this object to find out whether the storage honours conditional writes.\n"
 )
 
 // probe finds out whether the endpoint honours the conditions of writes: it has to
-// refuse to create what exists, and to replace what has another version. The first
-// time ever it takes one request more.
+// refuse to create what exists, to replace what has another version, and to
+// replace what does not exist.
 func (s *Store) probe(ctx context.Context) error {
-	var create, replace error
-	var both sync.WaitGroup
-	both.Go(func() { create = s.tryCondition(ctx, aws.String("*"), nil) })
-	both.Go(func() { replace = s.tryCondition(ctx, nil, aws.String(`"00000000000000000000000000000000"`)) })
-	both.Wait()
+	star, other := aws.String("*"), aws.String(`"00000000000000000000000000000000"`)
+	var create, replace, absent error
+	var all sync.WaitGroup
+	all.Go(func() { create = s.tryCondition(ctx, probeKey, star, nil) })
+	all.Go(func() { replace = s.tryCondition(ctx, probeKey, nil, other) })
+	all.Go(func() { absent = s.tryCondition(ctx, absentKey, nil, other) })
+	all.Wait()
 	if create == nil { // it did not exist, or nobody looked
-		create = s.tryCondition(ctx, aws.String("*"), nil)
+		create = s.tryCondition(ctx, probeKey, star, nil)
+		replace = s.tryCondition(ctx, probeKey, nil, other)
 	}
-	if err := s.judgeProbe(ctx, "If-None-Match", create); err != nil {
-		return err
+	if absent == nil {
+		_ = s.deleteOne(ctx, absentKey)
 	}
-	return s.judgeProbe(ctx, "If-Match", replace)
+	return cmp.Or(
+		s.judgeProbe(ctx, "If-None-Match", create),
+		s.judgeProbe(ctx, "If-Match", replace),
+		s.judgeProbe(ctx, "If-Match on a key without an object", absent))
 }
 
-func (s *Store) tryCondition(ctx context.Context, ifNoneMatch, ifMatch *string) error {
+func (s *Store) tryCondition(ctx context.Context, key string, ifNoneMatch, ifMatch *string) error {
 	_, err := s.retry(ctx, s.opts.TryTimeout, func(ctx context.Context) error {
 		_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
-			Bucket: &s.opts.Bucket, Key: s.object(probeKey), IfNoneMatch: ifNoneMatch, IfMatch: ifMatch,
+			Bucket: &s.opts.Bucket, Key: s.object(key), IfNoneMatch: ifNoneMatch, IfMatch: ifMatch,
 			Body: strings.NewReader(probeContent), ContentType: aws.String("text/plain"),
 		})
 		return err
@@ -48,14 +57,13 @@ func (s *Store) tryCondition(ctx context.Context, ifNoneMatch, ifMatch *string) 
 	return err
 }
 
-// judgeProbe expects the refusal. A condition on an object that does not exist may
-// be answered with 404, and one that is being decided with 409.
+// judgeProbe expects the refusal, which for an object that does not exist may be a
+// 404.
 func (s *Store) judgeProbe(ctx context.Context, header string, err error) error {
 	switch status := status(err); {
 	case err == nil:
-		return s.unconditional("open", "", fmt.Errorf("%w %s", errIgnored, header))
-	case status == http.StatusPreconditionFailed,
-		status == http.StatusNotFound && code(err) == "NoSuchKey":
+		return s.unconditional("open", "", fmt.Errorf("the endpoint ignores %s", header))
+	case status == http.StatusPreconditionFailed, status == http.StatusNotFound && code(err) == "NoSuchKey":
 		return nil
 	case status == http.StatusNotImplemented:
 		return s.unconditional("open", "", err)

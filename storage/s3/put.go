@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -141,7 +140,7 @@ func (w *write) rejected(err error) error {
 		}
 	case http.StatusNotFound:
 		if code(err) == "NoSuchUpload" {
-			return fmt.Errorf("%w: somebody aborted the upload: %w", storage.ErrUnavailable, err)
+			return fmt.Errorf("%w: the upload is no longer there, begin again: %w", storage.ErrUnavailable, err)
 		}
 		if w.ifMatch != nil && code(err) == "NoSuchKey" {
 			return fmt.Errorf("%w: there is none now", storage.ErrConflict)
@@ -181,7 +180,5 @@ func (w *write) lookAfter(ctx context.Context, cause error) (storage.Info, error
 // built on.
 func (s *Store) unconditional(op, key string, cause error) error {
 	return s.refused(op, key, shorten(cause), "the endpoint cannot write on condition, so that two writers would overwrite each other: "+
-		"use AWS S3, Cloudflare R2, MinIO of 2025 or later, Ceph Tentacle or later, Tigris or versitygw, or a directory (file:///path)")
+		"use AWS S3, Cloudflare R2, versitygw or MinIO of 2026, or a directory (file:///path)")
 }
-
-var errIgnored = errors.New("the endpoint ignores the condition of a write")
