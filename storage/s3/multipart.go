@@ -130,12 +130,12 @@ func (u *upload) cut(ctx context.Context, cancel context.CancelCauseFunc, body i
 }
 
 // partSize is the size of a part. If nobody knows how many there will be, they
-// grow: the ten thousand that S3 allows come to 8 TiB.
+// grow: the ten thousand that S3 allows come to 4 TiB.
 func (u *upload) partSize(number int) int64 {
 	if u.size >= 0 {
 		return max(u.opts.PartSize, (u.size+maxParts-1)/maxParts)
 	}
-	return u.opts.PartSize << ((number - 1) / 1000)
+	return min(u.opts.PartSize<<((number-1)/1000), max(u.opts.PartSize, 1<<30))
 }
 
 func (u *upload) buffer(size int64) []byte {

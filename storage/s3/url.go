@@ -108,7 +108,8 @@ func (o Options) URL() string {
 	add("uploads", strconv.Itoa(o.Uploads), o.Uploads == 0)
 	add("timeout", o.TryTimeout.String(), o.TryTimeout == 0)
 	add("retry-for", o.RetryFor.String(), o.RetryFor == 0)
-	u := url.URL{Scheme: "s3", Host: o.Bucket, Path: "/" + o.Prefix, RawQuery: values.Encode()}
+	query := strings.NewReplacer("%3A", ":", "%2F", "/").Replace(values.Encode()) // as people write it
+	u := url.URL{Scheme: "s3", Host: o.Bucket, Path: "/" + o.Prefix, RawQuery: query}
 	if o.Prefix == "" {
 		u.Path = ""
 	}
