@@ -32,6 +32,8 @@ func (s *Store) unknown(op, key string, err error) error {
 }
 
 // explain returns the kind of an error, and a remedy.
+//
+//lint:ignore ST1008 the kind is what an error is, not a failure of this function
 func (s *Store) explain(err error) (kind error, remedy string) {
 	for _, kind := range []error{
 		storage.ErrNotExist, storage.ErrExist, storage.ErrConflict, storage.ErrContent, storage.ErrRange,

@@ -52,6 +52,8 @@ func (s *Store) unknown(op, key string, err error) error {
 }
 
 // explain returns the kind of an error, and a remedy.
+//
+//lint:ignore ST1008 the kind is what an error is, not a failure of this function
 func (s *Store) explain(err error) (kind error, remedy string) {
 	var bad credentialsError
 	switch {
@@ -98,6 +100,7 @@ var remedies = map[string]string{
 	"ExistingObjectIsDirectory":          "this server cannot keep an object whose key other objects go on from",
 }
 
+//lint:ignore ST1008 the kind is what an error is, not a failure of this function
 func (s *Store) explainAnswer(err error) (kind error, remedy string) {
 	name := code(err)
 	if name == "RequestTimeTooSkewed" {
