@@ -307,6 +307,9 @@ func (w *worker) park() (*string, error) {
 		return nil, nil
 	}
 	s.busy = !s.stream.Idle()
+	if err := w.abandoned(); err != nil {
+		return nil, err
+	}
 	if err := w.c.s.streams.park(s, time.Now()); err != nil {
 		return nil, err
 	}
@@ -315,11 +318,23 @@ func (w *worker) park() (*string, error) {
 	return w.c.s.baton(s), nil
 }
 
+// abandoned returns an error if the session is in a transaction and its client has gone
+// before it was answered: it would be kept from the others for nothing.
+func (w *worker) abandoned() error {
+	if !w.session.busy {
+		return nil
+	}
+	return w.c.r.Context().Err()
+}
+
 // parkAnnounced is park for a session whose client has a baton already.
 func (w *worker) parkAnnounced() error {
 	s := w.session
 	// A baton that says busy is good only while the session is here.
 	s.busy = s.busy || !s.stream.Idle()
+	if err := w.abandoned(); err != nil {
+		return err
+	}
 	if err := w.c.s.streams.park(s, time.Now()); err != nil {
 		return err
 	}
