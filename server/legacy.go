@@ -54,15 +54,17 @@ func (c *call) once(decode func([]byte) (*hrana.Request, error), encode func([]b
 	buf := takeBuffer()
 	defer giveBuffer(buf)
 	*buf = encode(*buf, res)
-	c.s.memory.give(s.Owes())
+	c.finish(s)
 	c.send(typeJSON, *buf, 0)
 	return nil
 }
 
-// finish ends a stream whose results are sent.
+// finish ends a stream whose results are not needed any more.
 func (c *call) finish(s *stream.Stream) {
 	s.Close()
-	c.s.memory.give(s.Owes())
+	if give := s.Owes(); give != nil {
+		give()
+	}
 }
 
 // A legacyQuery is a statement of the oldest API: its text, or an object with
@@ -119,7 +121,7 @@ func (c *call) legacy() error {
 	buf := takeBuffer()
 	defer giveBuffer(buf)
 	*buf = appendLegacy(*buf, res.Batch)
-	c.s.memory.give(s.Owes())
+	c.finish(s)
 	c.send(typeJSON, *buf, 0)
 	return nil
 }
