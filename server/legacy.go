@@ -113,10 +113,15 @@ func (c *call) legacy() error {
 		}
 		return herr
 	}
+	failed := false
 	for _, e := range res.Batch.StepErrors {
 		if e != nil && e.Code == stream.CodeForbidden {
 			return fatal(e)
 		}
+		failed = failed || e != nil
+	}
+	if at, _ := s.Do(c.r.Context(), &hrana.Request{Kind: hrana.GetAutocommit}); at != nil && !at.IsAutocommit && !failed {
+		return errInteractive // a SAVEPOINT has begun it: nothing of what has succeeded will stay
 	}
 	buf := takeBuffer()
 	defer giveBuffer(buf)
@@ -125,6 +130,8 @@ func (c *call) legacy() error {
 	c.send(typeJSON, *buf, 0)
 	return nil
 }
+
+var errInteractive = &failure{status: http.StatusBadRequest, code: "SQL_INPUT_ERROR", message: "Query error: `interactive transaction not allowed in HTTP queries`"}
 
 // legacyBatch makes a batch of which each step runs if the one before has.
 func legacyBatch(queries []legacyQuery) (*hrana.Batch, error) {
@@ -147,7 +154,7 @@ func legacyBatch(queries []legacyQuery) (*hrana.Batch, error) {
 		}
 	}
 	if depth > 0 {
-		return nil, &failure{status: http.StatusBadRequest, code: "SQL_INPUT_ERROR", message: "Query error: `interactive transaction not allowed in HTTP queries`"}
+		return nil, errInteractive
 	}
 	return batch, nil
 }
