@@ -161,7 +161,7 @@ func TestEndlessWriters(t *testing.T) {
 	if n, err := x.client().query("SELECT count(*) FROM big"); n != "[[0]]" || err != nil {
 		t.Errorf("%s rows are left, %v", n, err)
 	}
-	x.end(bounds{memory: 400})
+	x.end(bounds{memory: 400, requests: 5})
 }
 
 // codeOf returns the code of an error that the server has told, "" for none.
