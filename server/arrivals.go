@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"io"
 	"time"
 )
 
@@ -10,11 +11,35 @@ import (
 // what a body has taken is a loan to its client.
 //
 // Nobody waits in a line here: it would be for those who send slowly. A body takes
-// memory as it grows, and a small one soon finds what it needs.
+// memory as it grows, and for small ones a quarter is kept.
 type arrivals struct{ memory }
 
-// arrivalRetry is how often is looked again whether there is enough.
-const arrivalRetry = 10 * time.Millisecond
+// A sender is the client of a body.
+type sender struct {
+	io.Closer
+	body *body
+}
+
+// lastMoved is when it has sent something last, of some size.
+func (s sender) lastMoved() time.Time { return time.Unix(0, s.body.moved.Load()) }
+
+// sentMin is how much it has to be.
+const sentMin = 32 << 10
+
+// came notes that n bytes of the body have come.
+func (b *body) came(n int) {
+	if b.fresh += n; b.fresh >= sentMin {
+		b.fresh = 0
+		b.moved.Store(time.Now().UnixNano())
+	}
+}
+
+const (
+	// arrivalRetry is how often is looked again whether there is enough.
+	arrivalRetry = 10 * time.Millisecond
+	// arrivalSmall is what a small body has at most.
+	arrivalSmall = 256 << 10
+)
 
 // take takes memory for a body, up to size bytes in all.
 func (t *arrivals) take(ctx context.Context, b *body, size int64) error {
@@ -22,8 +47,12 @@ func (t *arrivals) take(ctx context.Context, b *body, size int64) error {
 	if need <= 0 {
 		return nil
 	}
-	if !t.tryTake(need) {
-		if err := t.await(ctx, need); err != nil {
+	part := t.most
+	if size > arrivalSmall && size <= t.most/4*3 {
+		part = t.most / 4 * 3
+	}
+	if !t.tryTakeOf(need, part) {
+		if err := t.await(ctx, b.loan, need, part); err != nil {
 			return err
 		}
 	}
@@ -34,17 +63,17 @@ func (t *arrivals) take(ctx context.Context, b *body, size int64) error {
 		since = b.loan.since
 	}
 	if b.conn != nil {
-		b.loan = t.lend(b.arriving, since, b.conn)
+		b.loan = t.lend(b.arriving, since, sender{b.conn, b})
 	}
 	return nil
 }
 
-// await calls loans in until there is enough.
-func (t *arrivals) await(ctx context.Context, need int64) error {
+// await calls loans in until there is enough, or own is.
+func (t *arrivals) await(ctx context.Context, own *loan, need, part int64) error {
 	tick := time.NewTicker(arrivalRetry)
 	defer tick.Stop()
-	for deadline := time.Now().Add(memoryPatience); !t.tryTake(need); {
-		if time.Now().After(deadline) {
+	for deadline := time.Now().Add(memoryPatience); !t.tryTakeOf(need, part); {
+		if time.Now().After(deadline) || own != nil && own.called.Load() {
 			return errMemory
 		}
 		t.callIn(need)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,10 +16,12 @@ import (
 type body struct {
 	s        *Server
 	buf      *[]byte
-	conn     io.Closer // that it comes from; nil: nobody knows
-	arriving int64     // taken of s.arriving
-	loan     *loan     // the same
-	taken    int64     // taken of s.memory
+	conn     io.Closer    // that it comes from; nil: nobody knows
+	arriving int64        // taken of s.arriving
+	loan     *loan        // the same
+	fresh    int          // bytes that came since moved
+	moved    atomic.Int64 // Unix nanoseconds; see came
+	taken    int64        // taken of s.memory
 }
 
 // bytes are valid until release.
@@ -108,6 +111,7 @@ func (b *body) read(c *call) error {
 		}
 		n, err := c.r.Body.Read((*b.buf)[len(*b.buf):cap(*b.buf)])
 		*b.buf = (*b.buf)[:len(*b.buf)+n]
+		b.came(n)
 		switch size := int64(len(*b.buf)); {
 		case size > b.s.opts.MaxBody:
 			return tooLarge(b.s.opts.MaxBody)

@@ -64,7 +64,8 @@ func (w *worker) send(enc hrana.Encoding, answer *hrana.PipelineResponse) {
 	defer func() { giveBuffer(buf) }()
 	if w.size > small {
 		w.c.s.memory.owe(w.size)
-		w.taken += w.size
+		n := w.size
+		w.gives = append(w.gives, func() { w.c.s.memory.give(n) })
 		*buf = slices.Grow(*buf, int(w.size))
 	}
 	*buf = enc.AppendPipelineResponse(*buf, answer)
@@ -79,8 +80,10 @@ func (w *worker) send(enc hrana.Encoding, answer *hrana.PipelineResponse) {
 
 // giveBack gives the memory for results back.
 func (w *worker) giveBack() {
-	w.c.s.memory.give(w.taken)
-	w.taken = 0
+	for _, give := range w.gives {
+		give()
+	}
+	w.gives = nil
 }
 
 func undecoded(enc hrana.Encoding, err error) error {
@@ -127,9 +130,9 @@ type worker struct {
 	c       *call
 	session *session // nil once it was closed or parked
 	lost    *hrana.Error
-	working bool  // it is counted in figures.working
-	taken   int64 // of the server's memory, for results
-	size    int64 // of the results
+	working bool     // it is counted in figures.working
+	gives   []func() // give back what was taken for results
+	size    int64    // of the results
 }
 
 // openSession returns the session of a baton, or a new one.
@@ -224,7 +227,9 @@ func (w *worker) do(req *hrana.Request) (hrana.StreamResult, error) {
 		return hrana.StreamResult{Error: w.lost}, nil
 	}
 	res, herr := w.session.stream.Do(w.c.r.Context(), req)
-	w.taken += w.session.stream.Owes()
+	if give := w.session.stream.Owes(); give != nil {
+		w.gives = append(w.gives, give)
+	}
 	// What follows was meant for the transaction, not to be committed alone.
 	w.lost = w.session.stream.Lost()
 	if herr != nil {
@@ -307,6 +312,9 @@ func (w *worker) park() (*string, error) {
 		return nil, nil
 	}
 	s.busy = !s.stream.Idle()
+	if err := w.abandoned(); err != nil {
+		return nil, err
+	}
 	if err := w.c.s.streams.park(s, time.Now()); err != nil {
 		return nil, err
 	}
@@ -315,11 +323,23 @@ func (w *worker) park() (*string, error) {
 	return w.c.s.baton(s), nil
 }
 
+// abandoned returns an error if the session is in a transaction and its client has gone
+// before it was answered: it would be kept from the others for nothing.
+func (w *worker) abandoned() error {
+	if !w.session.busy {
+		return nil
+	}
+	return w.c.r.Context().Err()
+}
+
 // parkAnnounced is park for a session whose client has a baton already.
 func (w *worker) parkAnnounced() error {
 	s := w.session
 	// A baton that says busy is good only while the session is here.
 	s.busy = s.busy || !s.stream.Idle()
+	if err := w.abandoned(); err != nil {
+		return err
+	}
 	if err := w.c.s.streams.park(s, time.Now()); err != nil {
 		return err
 	}

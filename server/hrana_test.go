@@ -238,6 +238,10 @@ func TestLegacy(t *testing.T) {
 		{"q":"INSERT INTO t VALUES (:a, :b)","params":{"a":2.5,":b":null}},"SELECT * FROM t","SELECT * FROM nowhere","SELECT 1"]}`)
 	r.expect(t, 200, `{"results":{"columns":["a","b"],"rows":[[1,{"base64":"AAE="}],[2.5,null]]`, `{"error":"no such table: nowhere"},null]`)
 	b.do("POST", "/", `{"statements":["BEGIN"]}`).expect(t, 400, "interactive transaction not allowed in HTTP queries")
+	for _, left := range []string{`["SAVEPOINT a","CREATE TABLE left (a)"]`, `["BEGIN","SAVEPOINT a","CREATE TABLE left (a)","ROLLBACK TO a"]`} {
+		b.do("POST", "/", `{"statements":`+left+`}`).expect(t, 400, "interactive transaction not allowed in HTTP queries")
+	}
+	b.do("POST", "/", `{"statements":["SAVEPOINT a","SELECT 1","RELEASE a"]}`).expect(t, 200)
 	b.do("POST", "/", `{`).expect(t, 400, "Failed to parse the request body as JSON")
 	b.do("POST", "/v1/execute", `{"stmt":{"sql":"SELECT ? + 1","args":[{"type":"integer","value":"1"}]}}`).expect(t, 200, `{"result":{"cols":[{"name":"? + 1"`, `"value":"2"`)
 	b.do("POST", "/v1/execute", `{"stmt":{"sql":"SELEC"}}`).expect(t, 400, `"code":"SQL_PARSE_ERROR"`)

@@ -296,7 +296,7 @@ func (k *socket) receive(w *work, r io.Reader) (*hrana.ClientMsg, error) {
 	buf, w.taken, w.size = b.buf, b.taken, int64(len(*b.buf))
 	if k.pending.Add(w.size) > pendingFree && err == nil && w.taken == 0 {
 		if err = k.s.memory.take(k.ctx, decodedFactor*w.size); err == nil {
-			w.taken = decodedFactor * w.size
+			w.taken = min(decodedFactor*w.size, k.s.memory.most)
 		}
 	}
 	if errors.Is(err, errMemory) {
@@ -325,6 +325,7 @@ func (k *socket) read(b *body, r io.Reader) error {
 		}
 		n, err := r.Read((*b.buf)[len(*b.buf):cap(*b.buf)])
 		*b.buf = (*b.buf)[:len(*b.buf)+n]
+		b.came(n)
 		if err == io.EOF {
 			return nil
 		}
@@ -490,7 +491,7 @@ func (k *socket) send(m *hrana.ServerMsg) (err error) {
 	buf := takeBuffer()
 	defer giveBuffer(buf)
 	*buf = k.enc.AppendServerMsg(*buf, m)
-	n := int64(len(*buf))
+	n := min(int64(len(*buf)), k.s.memory.most)
 	defer k.outgoing.Add(-n)
 	if k.outgoing.Add(n) > outgoingFree {
 		if err = k.s.memory.take(k.ctx, n); err == nil {

@@ -146,7 +146,9 @@ func (st *wsStream) do(w *work) {
 	var res *hrana.Response
 	if herr == nil {
 		res, herr = st.stream.Do(st.k.ctx, w.req)
-		w.taken += st.stream.Owes()
+		if give := st.stream.Owes(); give != nil {
+			defer give()
+		}
 		st.after()
 	}
 	st.reply(w, res, herr)

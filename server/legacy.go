@@ -54,15 +54,17 @@ func (c *call) once(decode func([]byte) (*hrana.Request, error), encode func([]b
 	buf := takeBuffer()
 	defer giveBuffer(buf)
 	*buf = encode(*buf, res)
-	c.s.memory.give(s.Owes())
+	c.finish(s)
 	c.send(typeJSON, *buf, 0)
 	return nil
 }
 
-// finish ends a stream whose results are sent.
+// finish ends a stream whose results are not needed any more.
 func (c *call) finish(s *stream.Stream) {
 	s.Close()
-	c.s.memory.give(s.Owes())
+	if give := s.Owes(); give != nil {
+		give()
+	}
 }
 
 // A legacyQuery is a statement of the oldest API: its text, or an object with
@@ -111,18 +113,25 @@ func (c *call) legacy() error {
 		}
 		return herr
 	}
+	failed := false
 	for _, e := range res.Batch.StepErrors {
 		if e != nil && e.Code == stream.CodeForbidden {
 			return fatal(e)
 		}
+		failed = failed || e != nil
+	}
+	if at, _ := s.Do(c.r.Context(), &hrana.Request{Kind: hrana.GetAutocommit}); at != nil && !at.IsAutocommit && !failed {
+		return errInteractive // a SAVEPOINT has begun it: nothing of what has succeeded will stay
 	}
 	buf := takeBuffer()
 	defer giveBuffer(buf)
 	*buf = appendLegacy(*buf, res.Batch)
-	c.s.memory.give(s.Owes())
+	c.finish(s)
 	c.send(typeJSON, *buf, 0)
 	return nil
 }
+
+var errInteractive = &failure{status: http.StatusBadRequest, code: "SQL_INPUT_ERROR", message: "Query error: `interactive transaction not allowed in HTTP queries`"}
 
 // legacyBatch makes a batch of which each step runs if the one before has.
 func legacyBatch(queries []legacyQuery) (*hrana.Batch, error) {
@@ -145,7 +154,7 @@ func legacyBatch(queries []legacyQuery) (*hrana.Batch, error) {
 		}
 	}
 	if depth > 0 {
-		return nil, &failure{status: http.StatusBadRequest, code: "SQL_INPUT_ERROR", message: "Query error: `interactive transaction not allowed in HTTP queries`"}
+		return nil, errInteractive
 	}
 	return batch, nil
 }

@@ -7,38 +7,42 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/nearlite/nearlite/server/stream"
 )
 
 // memory bounds what requests and answers take together, so that a thousand large
 // ones at a time wait for each other instead of ending the process. What is small
 // is not counted: connections are, and each has one request at a time.
 //
-// Those who have some and need more go first, and fail at once if all the rest is held
-// by others who wait as well: they would wait for each other. What a client's slowness
-// keeps is a loan, and is called in when somebody else needs it.
+// What a client's slowness keeps is a loan, and is called in when somebody else needs
+// it.
 type memory struct {
 	most int64
+	line int // how many may wait; 0: any number
 
 	mu      sync.Mutex // protects the following
 	taken   int64
-	waiting []*claim // those that hold some first, then the oldest first
-	stuck   int64    // held by those that wait
+	waiting []*claim // the oldest first
 	loans   map[*loan]struct{}
 }
 
 // A claim waits for memory.
 type claim struct {
-	n, held int64
+	n       int64
 	granted chan struct{}
 }
 
 // A loan is memory that a client keeps as long as it does not send, or read, the rest
 // of something.
 type loan struct {
-	n     int64
-	since time.Time
-	conn  io.Closer // ends it
+	n      int64
+	since  time.Time
+	conn   io.Closer        // ends it
+	moved  func() time.Time // when the client took something last; nil: nobody knows
+	called atomic.Bool      // it was called in
 }
 
 const (
@@ -58,14 +62,11 @@ const (
 var errMemory = errors.New("the memory for requests and answers is in use: try again")
 
 // take waits for n bytes. What is larger than everything waits until it is alone.
-func (m *memory) take(ctx context.Context, n int64) error { return m.more(ctx, n, 0) }
-
-// more is take for one who holds some already.
-func (m *memory) more(ctx context.Context, n, held int64) error {
+func (m *memory) take(ctx context.Context, n int64) error {
 	if n = min(n, m.most); n <= 0 {
 		return nil
 	}
-	c, err := m.enter(n, held)
+	c, err := m.enter(n)
 	if c == nil {
 		return err
 	}
@@ -94,7 +95,10 @@ func (m *memory) more(ctx context.Context, n, held int64) error {
 
 // lend says that n bytes are a client's since then, until repay.
 func (m *memory) lend(n int64, since time.Time, conn io.Closer) *loan {
-	l := &loan{n, since, conn}
+	l := &loan{n: n, since: since, conn: conn}
+	if c, ok := conn.(interface{ lastMoved() time.Time }); ok {
+		l.moved = c.lastMoved
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.loans == nil {
@@ -128,6 +132,7 @@ func (m *memory) callIn(n int64) {
 		}
 		n -= l.n
 		delete(m.loans, l)
+		l.called.Store(true)
 		called = append(called, l)
 	}
 	m.mu.Unlock()
@@ -136,9 +141,18 @@ func (m *memory) callIn(n int64) {
 	}
 }
 
-// late returns for how long the client has had a loan beyond its time.
+// late returns for how long the client has had a loan beyond its time, or has not done
+// anything.
 func (l *loan) late() time.Duration {
-	return time.Since(l.since) - loanFree - time.Duration(l.n*int64(time.Second)/loanRate)
+	late := time.Since(l.since) - loanFree - time.Duration(l.n*int64(time.Second)/loanRate)
+	if l.moved == nil {
+		return late
+	}
+	moved := l.moved()
+	if moved.Before(l.since) {
+		moved = l.since
+	}
+	return max(late, time.Since(moved)-loanFree)
 }
 
 // owe takes n bytes at once, also such as are not there: for what has been done
@@ -149,25 +163,20 @@ func (m *memory) owe(n int64) {
 	m.taken += n
 }
 
-// enter takes n bytes, or returns the claim to wait for, or an error if that would be
-// in vain.
-func (m *memory) enter(n, held int64) (*claim, error) {
+// enter takes n bytes, or returns the claim to wait for, or an error if too many wait.
+// Nobody overtakes.
+func (m *memory) enter(n int64) (*claim, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if (len(m.waiting) == 0 || held > 0 && m.waiting[0].held == 0) && m.taken+n <= m.most {
+	if len(m.waiting) == 0 && m.taken+n <= m.most {
 		m.taken += n
 		return nil, nil
 	}
-	if held > 0 && m.most-m.stuck-held < n {
+	if m.line > 0 && len(m.waiting) >= m.line {
 		return nil, errMemory
 	}
-	c := &claim{n: n, held: held, granted: make(chan struct{})}
-	at := len(m.waiting)
-	for held > 0 && at > 0 && m.waiting[at-1].held == 0 {
-		at--
-	}
-	m.waiting = slices.Insert(m.waiting, at, c)
-	m.stuck += held
+	c := &claim{n: n, granted: make(chan struct{})}
+	m.waiting = append(m.waiting, c)
 	return c, nil
 }
 
@@ -180,14 +189,13 @@ func (m *memory) leave(c *claim) bool {
 		return false
 	}
 	m.waiting = slices.Delete(m.waiting, i, i+1)
-	m.stuck -= c.held
 	m.grant()
 	return true
 }
 
 // give returns n bytes.
 func (m *memory) give(n int64) {
-	if n = min(n, m.most); n <= 0 {
+	if n <= 0 {
 		return
 	}
 	m.mu.Lock()
@@ -196,13 +204,11 @@ func (m *memory) give(n int64) {
 	m.grant()
 }
 
-// grant lets the first claims pass. m.mu is held.
+// grant lets the oldest claims pass. m.mu is held.
 func (m *memory) grant() {
 	for len(m.waiting) > 0 && m.taken+m.waiting[0].n <= m.most {
-		c := m.waiting[0]
-		m.taken += c.n
-		m.stuck -= c.held
-		close(c.granted)
+		m.taken += m.waiting[0].n
+		close(m.waiting[0].granted)
 		m.waiting = m.waiting[1:]
 	}
 }
@@ -215,34 +221,36 @@ func (m *memory) inUse() int64 {
 }
 
 // tryTake takes n bytes if nobody has to wait for that.
-func (m *memory) tryTake(n int64) bool {
+func (m *memory) tryTake(n int64) bool { return m.tryTakeOf(n, m.most) }
+
+// tryTakeOf is tryTake for one who may have no more than a part of all.
+func (m *memory) tryTakeOf(n, part int64) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.waiting) > 0 || m.taken+n > m.most {
+	if len(m.waiting) > 0 || m.taken+n > part {
 		return false
 	}
 	m.taken += n
 	return true
 }
 
-// results is the memory as streams take it for their results.
-type results struct{ *memory }
+// results is the memory as streams take it for their results: those of middling size
+// from one part, and those that grow beyond from another, where nobody who has got
+// some asks for more. So they cannot wait for each other in a circle.
+type results struct{ s *Server }
 
-// Take takes n bytes for one who holds some, or says why not in the client's words. What
-// cannot wait, since it has written, is owed.
-func (m results) Take(ctx context.Context, n, held int64, wait bool) error {
-	switch {
-	case !wait:
+// Take takes n bytes, or says why not in the client's words. What cannot wait, since it
+// has written, is owed.
+func (r results) Take(ctx context.Context, n int64, wait bool) (give func(), err error) {
+	m := &r.s.memory
+	if n > stream.Middling {
+		m = &r.s.large
+	}
+	n = min(n, m.most)
+	if !wait {
 		m.owe(n)
-		return nil
-	case n > m.most:
-		return asError(errMemory)
+	} else if err := m.take(ctx, n); err != nil {
+		return nil, asError(err)
 	}
-	if err := m.more(ctx, n, held); err != nil {
-		return asError(err)
-	}
-	return nil
+	return func() { m.give(n) }, nil
 }
-
-// Give gives n bytes back.
-func (m results) Give(n int64) { m.give(n) }

@@ -33,6 +33,8 @@ type patient struct {
 const (
 	// answerPiece is how much a client has WriteTimeout to read.
 	answerPiece = 1 << 20
+	// answerStep is how much is written at a time, to see whether it reads at all.
+	answerStep = 128 << 10
 	// evicted is the part of the connections that goes to make place, one in so many:
 	// to look for them takes a while.
 	evicted = 100
@@ -153,7 +155,11 @@ type patientConn struct {
 	waits    atomic.Int64 // since when for its client, in Unix nanoseconds; 0: it does not
 	deadline atomic.Int64 // of writing, Unix nanoseconds
 	closed   atomic.Bool
+	moved    atomic.Int64 // when a part of something long was written, in Unix nanoseconds
 }
+
+// lastMoved is when the client took something last.
+func (c *patientConn) lastMoved() time.Time { return time.Unix(0, c.moved.Load()) }
 
 // await says that the client has to send something.
 func (c *patientConn) await() {
@@ -172,15 +178,17 @@ func (c *patientConn) work() {
 // Write writes piece by piece, each with a deadline.
 func (c *patientConn) Write(p []byte) (n int, err error) {
 	for {
-		piece := p[n:min(n+answerPiece, len(p))]
-		if err := c.hurry(); err != nil {
-			return n, err
+		if n%answerPiece == 0 {
+			if err := c.hurry(); err != nil {
+				return n, err
+			}
 		}
-		written, err := c.Conn.Write(piece)
+		written, err := c.Conn.Write(p[n:min(n+answerStep, len(p))])
 		c.listener.s.figures.sent.Add(uint64(written))
 		if n += written; err != nil || n == len(p) {
 			return n, err
 		}
+		c.moved.Store(time.Now().UnixNano())
 	}
 }
 

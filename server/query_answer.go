@@ -19,8 +19,9 @@ type queryAnswer struct {
 	q      *query
 	s      *stream.Stream
 	buf    *[]byte
-	taken  int64 // of the server's memory
-	offset int   // of the steps: 1 when there is a BEGIN before
+	taken  int64    // of the server's memory
+	gives  []func() // give it back
+	offset int      // of the steps: 1 when there is a BEGIN before
 
 	step    int // that is told of now
 	cols    []hrana.Col
@@ -49,7 +50,9 @@ func newQueryAnswer(c *call, q *query, s *stream.Stream) *queryAnswer {
 
 func (a *queryAnswer) release() {
 	giveBuffer(a.buf)
-	a.c.s.memory.give(a.taken)
+	for _, give := range a.gives {
+		give()
+	}
 }
 
 // entry takes one entry of the cursor.
@@ -185,7 +188,6 @@ func (a *queryAnswer) reads(step int) bool {
 // bound keeps what is collected within the limits, and counts it. What has been
 // written is told in any case: tried again, it would be written twice.
 func (a *queryAnswer) bound() error {
-	memory := &a.c.s.memory
 	most := min(a.c.caller.limits.Bytes, answerMax)
 	large := int64(len(*a.buf)) > most || a.rows > a.c.caller.limits.Rows
 	if large && !a.writes() {
@@ -194,17 +196,21 @@ func (a *queryAnswer) bound() error {
 		a.failed = f
 		return f
 	}
-	need := min(2*int64(len(*a.buf)), memory.most) // the buffer is used again, and may be larger
-	if need <= small || need <= a.taken {
+	size := 2 * int64(len(*a.buf)) // it doubles when it grows
+	if size <= max(a.taken, small) {
 		return nil
 	}
-	if a.writes() {
-		memory.owe(need - a.taken)
-	} else if err := memory.more(a.c.r.Context(), need-a.taken, a.taken); err != nil {
+	need := int64(stream.Middling)
+	if a.taken > 0 || size > need {
+		need = 2 * most
+	}
+	give, err := results{a.c.s}.Take(a.c.r.Context(), need, !a.writes())
+	if err != nil {
 		a.failed = err
 		return err
 	}
-	a.taken = need
+	a.taken += need
+	a.gives = append(a.gives, give)
 	return nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/nearlite/nearlite/catalog"
+	"github.com/nearlite/nearlite/server/stream"
 	"github.com/nearlite/nearlite/server/token"
 	"github.com/nearlite/nearlite/sqlite"
 )
@@ -118,6 +119,7 @@ type Server struct {
 	streams   *streams
 	sockets   sockets
 	memory    memory // of requests that have come, and of answers
+	large     memory // of results beyond a middling size
 	arriving  arrivals
 	texts     memory // of what clients have stored
 	callers   *callers
@@ -157,7 +159,10 @@ func New(cat *catalog.Catalog, opts Options) (*Server, error) {
 	s.instance = hex.EncodeToString(instance[:])
 	s.arriving.most = s.opts.Memory / 4
 	s.texts.most = s.opts.Memory / 8
-	s.memory.most = s.opts.Memory - s.arriving.most - s.texts.most
+	s.memory.most = s.opts.Memory/2 - s.arriving.most/2
+	s.large.most = s.opts.Memory - s.arriving.most - s.texts.most - s.memory.most
+	// Each of those that wait has some of the other part.
+	s.large.line = max(1, int(s.memory.most/stream.Middling/2))
 	s.streams.texts = &s.texts
 	if err := sqlite.LimitMemory(s.opts.SQLMemory); err != nil {
 		return nil, err

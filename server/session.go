@@ -24,7 +24,7 @@ func (s *Server) streamOptions(caller *caller, h *catalog.Handle) stream.Options
 		StatementTimeout:   caller.limits.Time,
 		QueueTimeout:       s.opts.QueueTime,
 		TransactionTimeout: s.opts.TransactionTime,
-		Memory:             results{&s.memory},
+		Memory:             results{s},
 		OnStatement:        db.onStatement,
 		Classes:            db.classes,
 	}

@@ -284,7 +284,7 @@ func TestTinyRequests(t *testing.T) {
 	}
 	deadline := time.Now().Add(time.Duration(size(5)) * time.Second)
 	var early atomic.Int64
-	warm := time.AfterFunc(time.Duration(size(5))*time.Second/2, func() { early.Store(int64(x.status("VmRSS"))) })
+	warm := time.AfterFunc(time.Duration(size(5))*time.Second/2, func() { early.Store(int64(x.memory())) })
 	defer warm.Stop()
 	var answers atomic.Int64
 	x.each(8, func(i int, c net.Conn) {
@@ -309,7 +309,7 @@ func TestTinyRequests(t *testing.T) {
 		}
 	})
 	t.Logf("%d answers", answers.Load())
-	late := int64(x.status("VmRSS"))
+	late := int64(x.memory())
 	if early.Load() > 0 && late > early.Load()+40<<10 {
 		t.Errorf("memory has grown from %d to %d MB", early.Load()>>10, late>>10)
 	}
@@ -326,7 +326,7 @@ func TestHalfClosed(t *testing.T) {
 	for round := 0; time.Now().Before(deadline); round++ {
 		x.halfClose(size(100))
 	}
-	x.await("the connections are closed", 20*time.Second, func() bool { return x.files() < 60 })
+	x.await("the connections are closed", 20*time.Second, func() bool { return x.sockets() < 30 })
 	x.end(bounds{memory: 150})
 }
 
@@ -362,7 +362,7 @@ func TestNeverReads(t *testing.T) {
 	if _, err := x.client().query(`CREATE TABLE big AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 2000) SELECT i, hex(zeroblob(2000)) AS b FROM n`); err != nil {
 		t.Fatal(err)
 	}
-	before := x.files()
+	before := x.sockets()
 	const sql = `SELECT a.i, a.b FROM big a, big b`
 	bodies := map[string]string{
 		"/v2/pipeline":            `{"baton":null,"requests":[` + execute("SELECT * FROM big") + `]}`,
@@ -395,7 +395,7 @@ func TestNeverReads(t *testing.T) {
 		})
 	}
 	all.Wait()
-	x.await("the connections are closed", 20*time.Second, func() bool { return x.files() < before+30 })
+	x.await("the connections are closed", 20*time.Second, func() bool { return x.sockets() < before+10 })
 	x.end(bounds{memory: 500})
 }
 

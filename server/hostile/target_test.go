@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -128,6 +129,9 @@ type target struct {
 	key     ed25519.PrivateKey // signs the tokens it takes
 	bearer  string             // token of whoever has no other
 
+	peak      atomic.Int64  // kilobytes
+	ended     chan struct{} // closed with the attack
+	sampled   sync.WaitGroup
 	witnesses []*witness
 	calm      int // goroutines before the attack
 }
@@ -135,7 +139,7 @@ type target struct {
 // begin starts a server, in a data directory of its own.
 func begin(t *testing.T, set setting) *target {
 	t.Helper()
-	x := &target{t: t}
+	x := &target{t: t, ended: make(chan struct{})}
 	dir := t.TempDir()
 	if set.Tokens {
 		x.makeKeys(dir)
@@ -173,7 +177,22 @@ func begin(t *testing.T, set setting) *target {
 	}
 	x.prepare()
 	x.calm = x.goroutines()
+	x.sampled.Go(x.sample)
+	t.Cleanup(x.rest)
 	return x
+}
+
+// rest ends what runs beside the attack.
+func (x *target) rest() {
+	for _, w := range x.witnesses {
+		w.end()
+	}
+	select {
+	case <-x.ended:
+	default:
+		close(x.ended)
+	}
+	x.sampled.Wait()
 }
 
 // prepare makes the table of the witnesses.
@@ -252,13 +271,37 @@ func (x *target) status(name string) int {
 	return 0
 }
 
-// files returns how many files the process has open.
-func (x *target) files() int {
-	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", x.cmd.Process.Pid))
+// sockets returns how many connections the process has open.
+func (x *target) sockets() (n int) {
+	dir := fmt.Sprintf("/proc/%d/fd", x.cmd.Process.Pid)
+	list, err := os.ReadDir(dir)
 	if err != nil {
-		x.t.Fatal(err)
+		x.t.Skip("the files of another process can be asked for on Linux only")
 	}
-	return len(list)
+	for _, file := range list {
+		if what, _ := os.Readlink(filepath.Join(dir, file.Name())); strings.HasPrefix(what, "socket:") {
+			n++
+		}
+	}
+	return n
+}
+
+// memory returns the kilobytes that the process has taken for itself. Pages of files
+// that it maps do not count: they are the kernel's, and counted for each mapping.
+func (x *target) memory() int { return x.status("RssAnon") }
+
+// sample notes the most memory that the process has had.
+func (x *target) sample() {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-x.ended:
+			return
+		case <-tick.C:
+			x.peak.Store(max(x.peak.Load(), int64(x.memory())))
+		}
+	}
 }
 
 // serverLog is the server's log, in the test's.

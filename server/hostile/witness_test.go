@@ -33,7 +33,6 @@ func (x *target) watch(name string, do func(*client) error) *witness {
 		defer c.close()
 		w.work()
 	})
-	x.t.Cleanup(w.end)
 	return w
 }
 
@@ -127,12 +126,12 @@ type bounds struct {
 // the bounds.
 func (x *target) end(b bounds) {
 	x.t.Helper()
+	x.rest()
 	for _, w := range x.witnesses {
-		w.end()
 		x.judge(w, b)
 	}
-	peak := x.status("VmHWM") / 1024
-	x.t.Logf("memory: %d MB at the peak, %d MB now", peak, x.status("VmRSS")/1024)
+	peak := int(x.peak.Load() >> 10)
+	x.t.Logf("memory: %d MB at the peak, %d MB now", peak, x.memory()>>10)
 	if peak > b.memory {
 		x.t.Errorf("the server has taken %d MB, more than %d", peak, b.memory)
 	}

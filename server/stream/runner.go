@@ -21,11 +21,12 @@ type runner struct {
 	s *Stream
 
 	// Of the request:
-	left spare
-	had  spare                                           // left before the statement
-	out  func([]hrana.Col, [][]hrana.Value) *hrana.Error // takes rows that are many; nil: they are kept
-	mem  int64                                           // bytes of all results
-	held int64                                           // taken of Options.Memory for them
+	left  spare
+	had   spare                                           // left before the statement
+	out   func([]hrana.Col, [][]hrana.Value) *hrana.Error // takes rows that are many; nil: they are kept
+	mem   int64                                           // bytes of all results
+	held  int64                                           // taken of Options.Memory for them
+	gives []func()                                        // end that
 
 	// Of the statement:
 	c     *class
