@@ -29,7 +29,7 @@ func (s *Store) failed(ctx context.Context, op, key string, err error) error {
 	e := &storage.Error{Op: op, Store: s.url, Key: key, Err: shorten(err)}
 	for _, kind := range []error{
 		storage.ErrNotExist, storage.ErrExist, storage.ErrConflict, storage.ErrContent, storage.ErrRange,
-		storage.ErrDamaged, storage.ErrRefused, storage.ErrUnavailable,
+		storage.ErrDamaged, storage.ErrRefused, storage.ErrUnavailable, storage.ErrClosed,
 	} {
 		if errors.Is(err, kind) {
 			e.Kind = kind
