@@ -12,9 +12,11 @@ import (
 	"github.com/nearlite/nearlite/storage"
 )
 
+// These tests are not parallel to those that start processes: between fork and
+// exec a child has all files open, and the disk is busy.
+
 // A full disk keeps what it has, and takes more when there is room again.
 func TestFullDisk(t *testing.T) {
-	t.Parallel()
 	s := open(t, filepath.Join(smalldisk.Mount(t, 4<<20), "store"))
 	defer s.Close()
 	old := make([]byte, 1<<20)
@@ -47,7 +49,6 @@ func (zeros) Read(p []byte) (int, error) {
 
 // A disk that cannot be written says so, and can be read.
 func TestReadOnlyDisk(t *testing.T) {
-	t.Parallel()
 	disk := smalldisk.Mount(t, 4<<20)
 	dir := filepath.Join(disk, "store")
 	s := open(t, dir)

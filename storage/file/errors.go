@@ -18,7 +18,7 @@ func (s *Store) failed(op, key string, err error) error {
 		return nil
 	}
 	e := &storage.Error{Op: op, Store: s.url, Key: key, Err: err}
-	e.Kind, e.Remedy = s.explain(err)
+	e.Remedy, e.Kind = s.explain(err)
 	if e.Kind == err {
 		e.Err = nil // the kind says it all
 	}
@@ -31,39 +31,37 @@ func (s *Store) unknown(op, key string, err error) error {
 		Remedy: "look at the disk: it failed when it was to keep a name"}
 }
 
-// explain returns the kind of an error, and a remedy.
-//
-//lint:ignore ST1008 the kind is what an error is, not a failure of this function
-func (s *Store) explain(err error) (kind error, remedy string) {
+// explain returns a remedy for an error, and its kind.
+func (s *Store) explain(err error) (remedy string, kind error) {
 	for _, kind := range []error{
 		storage.ErrNotExist, storage.ErrExist, storage.ErrConflict, storage.ErrContent, storage.ErrRange,
 		storage.ErrDamaged, storage.ErrBadKey, storage.ErrRefused, storage.ErrClosed,
 	} {
 		if errors.Is(err, kind) {
-			return kind, ""
+			return "", kind
 		}
 	}
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return nil, ""
+		return "", nil
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return storage.ErrUnavailable, "make room on the disk of " + s.root
+		return "make room on the disk of " + s.root, storage.ErrUnavailable
 	case errors.Is(err, syscall.EROFS):
-		return storage.ErrRefused, "mount the disk of " + s.root + " for writing, or open it to read only"
+		return "mount the disk of " + s.root + " for writing, or open it to read only", storage.ErrRefused
 	case errors.Is(err, fs.ErrPermission):
-		return storage.ErrRefused, fmt.Sprintf("give user %d access to %s", os.Getuid(), s.root)
+		return fmt.Sprintf("give user %d access to %s", os.Getuid(), s.root), storage.ErrRefused
 	case errors.Is(err, errNoPublish):
-		return storage.ErrRefused, "keep it on ext4, XFS, btrfs, APFS or NTFS"
+		return "keep it on ext4, XFS, btrfs, APFS or NTFS", storage.ErrRefused
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR):
-		return storage.ErrRefused, "a key cannot go on after a slash where another ends"
+		return "a key cannot go on after a slash where another ends", storage.ErrRefused
 	case errors.Is(err, syscall.ENAMETOOLONG):
-		return storage.ErrRefused, "use shorter keys, or a shorter path to the directory"
+		return "use shorter keys, or a shorter path to the directory", storage.ErrRefused
 	case errors.Is(err, fs.ErrNotExist) && s.readOnly:
-		return storage.ErrRefused, "name a directory that exists"
+		return "name a directory that exists", storage.ErrRefused
 	case errors.Is(err, fs.ErrNotExist):
-		return storage.ErrUnavailable, "is the disk of " + s.root + " mounted?"
+		return "is the disk of " + s.root + " mounted?", storage.ErrUnavailable
 	}
-	return storage.ErrUnavailable, ""
+	return "", storage.ErrUnavailable
 }
 
 // errNoPublish is returned where a file cannot be given a name without the danger

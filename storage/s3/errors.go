@@ -29,7 +29,7 @@ func (s *Store) failed(ctx context.Context, op, key string, err error) error {
 	e := &storage.Error{Op: op, Store: s.url, Key: key, Err: shorten(err)}
 	for _, kind := range []error{
 		storage.ErrNotExist, storage.ErrExist, storage.ErrConflict, storage.ErrContent, storage.ErrRange,
-		storage.ErrDamaged, storage.ErrRefused, storage.ErrUnavailable,
+		storage.ErrDamaged, storage.ErrRefused, storage.ErrUnavailable, storage.ErrClosed,
 	} {
 		if errors.Is(err, kind) {
 			e.Kind = kind
@@ -40,35 +40,33 @@ func (s *Store) failed(ctx context.Context, op, key string, err error) error {
 		}
 	}
 	if ctx.Err() == nil {
-		e.Kind, e.Remedy = s.explain(err)
+		e.Remedy, e.Kind = s.explain(err)
 	}
 	return e
 }
 
 // unknown is for a write that may have been done.
 func (s *Store) unknown(op, key string, err error) error {
-	_, remedy := s.explain(err)
+	remedy, _ := s.explain(err)
 	return &storage.Error{Op: op, Store: s.url, Key: key, Kind: storage.ErrUnknown, Err: shorten(err), Remedy: remedy}
 }
 
-// explain returns the kind of an error, and a remedy.
-//
-//lint:ignore ST1008 the kind is what an error is, not a failure of this function
-func (s *Store) explain(err error) (kind error, remedy string) {
+// explain returns a remedy for an error, and its kind.
+func (s *Store) explain(err error) (remedy string, kind error) {
 	var bad credentialsError
 	switch {
 	case errors.As(err, &bad):
-		return storage.ErrRefused, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile of ~/.aws/credentials with ?profile=…"
+		return "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile of ~/.aws/credentials with ?profile=…", storage.ErrRefused
 	case status(err) != 0:
 		return s.explainAnswer(err)
 	case isCertificate(err):
-		return storage.ErrRefused, "the certificate is not one this machine trusts: set AWS_CA_BUNDLE, or correct the endpoint"
+		return "the certificate is not one this machine trusts: set AWS_CA_BUNDLE, or correct the endpoint", storage.ErrRefused
 	}
 	var dns *net.DNSError
 	if errors.As(err, &dns) && dns.IsNotFound {
-		return storage.ErrUnavailable, "is the host's name right? " + s.reach()
+		return "is the host's name right? " + s.reach(), storage.ErrUnavailable
 	}
-	return storage.ErrUnavailable, s.reach()
+	return s.reach(), storage.ErrUnavailable
 }
 
 func (s *Store) reach() string {
@@ -100,23 +98,22 @@ var remedies = map[string]string{
 	"ExistingObjectIsDirectory":          "this server cannot keep an object whose key other objects go on from",
 }
 
-//lint:ignore ST1008 the kind is what an error is, not a failure of this function
-func (s *Store) explainAnswer(err error) (kind error, remedy string) {
+func (s *Store) explainAnswer(err error) (remedy string, kind error) {
 	name := code(err)
 	if name == "RequestTimeTooSkewed" {
-		return storage.ErrRefused, clockRemedy(header(err, "Date"), time.Now())
+		return clockRemedy(header(err, "Date"), time.Now()), storage.ErrRefused
 	}
 	if judge(err) != settled || name == "QuotaExceeded" || name == "XMinioStorageFull" {
-		return storage.ErrUnavailable, remedies[name]
+		return remedies[name], storage.ErrUnavailable
 	}
 	if region := header(err, "X-Amz-Bucket-Region"); region != "" && (status(err) == http.StatusMovedPermanently || status(err) == http.StatusBadRequest) {
-		return storage.ErrRefused, "the bucket is in the region " + region + ": say ?region=" + region
+		return "the bucket is in the region " + region + ": say ?region=" + region, storage.ErrRefused
 	}
 	remedy = remedies[name]
 	if remedy == "" && status(err) == http.StatusForbidden {
 		remedy = remedies["AccessDenied"] // to a HEAD there is no other answer
 	}
-	return storage.ErrRefused, remedy
+	return remedy, storage.ErrRefused
 }
 
 // clockRemedy says how wrong the clock is, by the time of the answer.

@@ -223,6 +223,9 @@ func (r *reader) resume(cause error) error {
 	}
 	rest := storage.Range{Offset: r.at, Length: r.to - r.at}
 	_, err := r.retry(r.ctx, r.opts.TryTimeout*2, func(context.Context) error { return r.open(rest) })
+	if err != nil {
+		r.stalled = time.Time{} // likewise
+	}
 	if status(err) == http.StatusPreconditionFailed || notFound(err) == storage.ErrNotExist || errors.Is(err, storage.ErrRange) {
 		return fmt.Errorf("%w, after %d of %d bytes (%w)", storage.ErrConflict, r.at, r.info.Size, cause)
 	}
@@ -237,6 +240,7 @@ func (r *reader) wait(cause error) error {
 		return nil
 	}
 	if time.Since(r.stalled) > r.opts.RetryFor {
+		r.stalled = time.Time{} // the next Read has as much patience
 		return cause
 	}
 	select {
