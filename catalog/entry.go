@@ -137,10 +137,11 @@ func (e *entry) open(ctx context.Context) error {
 	}
 	go func() {
 		cfg := e.config.Load()
-		db, err := e.connect(cfg)
-		for outOfFiles(err) && e.cat.closeIdlest() {
+		var db *nearlite.DB
+		err := e.cat.withFiles(func() (err error) {
 			db, err = e.connect(cfg)
-		}
+			return err
+		})
 		if err != nil {
 			t.err = err
 			e.cat.unreserve(e)
@@ -311,6 +312,16 @@ func (c *Catalog) reserve(ctx context.Context, e *entry) error {
 // open no more files.
 func outOfFiles(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
+
+// withFiles runs f, and again for as long as there is no file left for it to open
+// and an idle database that can be closed for it.
+func (c *Catalog) withFiles(f func() error) error {
+	err := f()
+	for outOfFiles(err) && c.closeIdlest() {
+		err = f()
+	}
+	return err
 }
 
 // closeIdlest closes the database that has been idle for longest, and reports

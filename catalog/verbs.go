@@ -27,11 +27,13 @@ func (c *Catalog) Create(ctx context.Context, name string, cfg *Config) (Info, e
 		m.Config = *cfg
 	}
 	info, err := c.make(ctx, m, func(_ context.Context, path string) error {
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) // to SQLite an empty file is an empty database
-		if err != nil {
-			return err
-		}
-		return errors.Join(f.Sync(), f.Close())
+		return c.withFiles(func() error {
+			f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) // to SQLite an empty file is an empty database
+			if err != nil {
+				return err
+			}
+			return errors.Join(f.Sync(), f.Close())
+		})
 	})
 	if err != nil {
 		return Info{}, about("create", name, err)
@@ -49,7 +51,7 @@ func (c *Catalog) Fork(ctx context.Context, from, to string) (Info, error) {
 	defer h.Release()
 	m := making{Info: Info{Name: to, Config: h.Config(), Origin: h.ID()}}
 	info, err := c.make(ctx, m, func(ctx context.Context, path string) error {
-		return h.DB().Backup(ctx, path, nil)
+		return c.withFiles(func() error { return h.DB().Backup(ctx, path, nil) })
 	})
 	if err != nil {
 		if gone := h.Err(); gone != nil {
@@ -101,7 +103,7 @@ func (c *Catalog) fill(ctx context.Context, i Info, fill func(ctx context.Contex
 	}
 	err := fill(ctx, c.path(i.ID))
 	if err == nil {
-		err = syncDir(c.databases())
+		err = c.withFiles(func() error { return syncDir(c.databases()) })
 	}
 	if err != nil {
 		return errors.Join(err, c.unmake(i.ID))

@@ -90,6 +90,7 @@ func TestBombs(t *testing.T) {
 		switch {
 		case err != nil && !errors.As(err, &e):
 			t.Fatalf("%s: %v", b.name, err)
+		case e != nil && e.Code == "SQLITE_INTERRUPT" && took >= time.Second/2: // a slow machine: the other limit was reached first
 		case b.code != "" && (e == nil || e.Code != b.code):
 			t.Errorf("%s: %.200v, want %s", b.name, err, b.code)
 		case took > 5*time.Second:
