@@ -118,8 +118,9 @@ type Server struct {
 	sealer    *sealer
 	streams   *streams
 	sockets   sockets
-	memory    memory // of requests that have come, and of answers
-	large     memory // of results beyond a middling size
+	memory    memory // of requests that have come, and of answers that are sent
+	middling  memory // of results of middling size
+	large     memory // of what they take beyond that
 	arriving  arrivals
 	texts     memory // of what clients have stored
 	callers   *callers
@@ -157,12 +158,11 @@ func New(cat *catalog.Catalog, opts Options) (*Server, error) {
 	var instance [8]byte
 	rand.Read(instance[:]) // never fails
 	s.instance = hex.EncodeToString(instance[:])
-	s.arriving.most = s.opts.Memory / 4
-	s.texts.most = s.opts.Memory / 8
-	s.memory.most = s.opts.Memory/2 - s.arriving.most/2
-	s.large.most = s.opts.Memory - s.arriving.most - s.texts.most - s.memory.most
-	// Each of those that wait has some of the other part.
-	s.large.line = max(1, int(s.memory.most/stream.Middling/2))
+	// Whoever has some of one part may wait for the next, and nobody the other way
+	// round: so they cannot wait for each other in a circle.
+	part := s.opts.Memory / 16
+	s.arriving.most, s.memory.most, s.middling.most, s.large.most, s.texts.most = 4*part, 4*part, 4*part, 3*part, part
+	s.large.line = max(1, int(s.middling.most/stream.Middling/2)) // each has some of the part before
 	s.streams.texts = &s.texts
 	if err := sqlite.LimitMemory(s.opts.SQLMemory); err != nil {
 		return nil, err

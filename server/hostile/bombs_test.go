@@ -44,7 +44,7 @@ var bombs = []struct {
 		"m(i) AS (SELECT a.id * 1000 + b.id FROM work a, work b LIMIT 100000) SELECT length(json_patch(a.j, b.j)) FROM a, b", "SQLITE_ERROR"},
 	{"wide and heavy rows", "SELECT " + strings.TrimSuffix(strings.Repeat("randomblob(20000000),", 1000), ","), "SQLITE_NOMEM"},
 	{"heavy rows, kept", "SELECT count(*) FROM (" + endless + "SELECT zeroblob(60000000) || i AS b FROM n ORDER BY b)", ""},
-	{"concatenation", "WITH RECURSIVE n(s) AS (SELECT 'xxxxxxxxxx' UNION ALL SELECT s || s FROM n) SELECT length(s) FROM n", "SQLITE_TOOBIG"},
+	{"concatenation", "WITH RECURSIVE n(s) AS (SELECT 'xxxxxxxxxx' UNION ALL SELECT s || s FROM n) SELECT length(s) FROM n", ""},
 	{"a product of tables", "SELECT count(*) FROM work a, work b, work c, work d, work e", "SQLITE_INTERRUPT"},
 	{"deep parentheses", "SELECT " + strings.Repeat("(", 100_000) + "1" + strings.Repeat(")", 100_000), "SQLITE_ERROR"},
 	{"deep NOTs", "SELECT " + strings.Repeat("NOT ", 300_000) + "1", "SQLITE_ERROR"},
