@@ -50,6 +50,10 @@ type Options struct {
 	// SQLMemory bounds what statements take in large pieces, in bytes, of all databases
 	// of the process together: long values, sorts. See [sqlite.LimitMemory]. 1 GiB.
 	SQLMemory int64
+	// TempSpace bounds the temporary files of all statements together, in bytes, in
+	// which they sort and compare what does not fit in memory. See
+	// [sqlite.LimitTempFiles]. 8 GiB.
+	TempSpace int64
 	// MaxConnections is how many connections are served at a time; 20,000, or fewer
 	// where the process may not have as many files. When there are more, those that
 	// have waited longest for their client's next request are ended.
@@ -81,6 +85,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.SQLMemory == 0 {
 		o.SQLMemory = 1 << 30
+	}
+	if o.TempSpace == 0 {
+		o.TempSpace = 8 << 30
 	}
 	if o.MaxConnections == 0 {
 		o.MaxConnections = 20_000
@@ -164,7 +171,7 @@ func New(cat *catalog.Catalog, opts Options) (*Server, error) {
 	s.arriving.most, s.memory.most, s.middling.most, s.large.most, s.texts.most = 4*part, 4*part, 4*part, 3*part, part
 	s.large.line = max(1, int(s.middling.most/stream.Middling/2)) // each has some of the part before
 	s.streams.texts = &s.texts
-	if err := sqlite.LimitMemory(s.opts.SQLMemory); err != nil {
+	if err := errors.Join(sqlite.LimitMemory(s.opts.SQLMemory), sqlite.LimitTempFiles(s.opts.TempSpace)); err != nil {
 		return nil, err
 	}
 	s.callers = newCallers(s.opts.Keys, s.opts.Limits)

@@ -99,6 +99,33 @@ func TestBombs(t *testing.T) {
 	x.end(bounds{memory: 600})
 }
 
+// Statements that sort and compare without end fill no disk, and others write on.
+func TestTempFiles(t *testing.T) {
+	t.Parallel()
+	const most = 50 << 20
+	x := begin(t, setting{Server: server.Options{TempSpace: most, Limits: server.Limits{Time: 5 * time.Second}}})
+	x.reads()
+	x.writes()
+	var all sync.WaitGroup
+	for _, sql := range []string{
+		"SELECT count(*) FROM (" + endless + "SELECT DISTINCT randomblob(2000) FROM n)",
+		endless + "SELECT i, zeroblob(2000) || i AS b FROM n ORDER BY b",
+		"INSERT INTO work (body) SELECT b FROM (" + endless + "SELECT zeroblob(1000) || i AS b FROM n) ORDER BY b",
+	} {
+		all.Go(func() {
+			c := x.client()
+			defer c.close()
+			for range size(5) {
+				if code := codeOf(c.query(sql)); code != "SQLITE_FULL" && code != "SQLITE_INTERRUPT" {
+					t.Errorf("%.60s: it ended with %q", sql, code)
+				}
+			}
+		})
+	}
+	all.Wait()
+	x.end(bounds{memory: 300, p99: 2 * time.Second, requests: 3}) // a write waits for the one that sorts
+}
+
 // Queries that never end, many at a time, get no more than their share: others read
 // and write meanwhile.
 func TestEndlessReaders(t *testing.T) {
