@@ -80,8 +80,10 @@ type Conn struct {
 
 var setup sync.Once
 
-// initialize prepares the library for the first connection of the process.
-func initialize() (err error) {
+// Initialize prepares the library for the first connection of the process, and
+// refuses one that can corrupt databases. Open does it by itself; call it before a
+// VFS is registered, after which the library takes no settings any more.
+func Initialize() (err error) {
 	setup.Do(func() {
 		// Memory statistics put a process-wide mutex around every malloc. What a
 		// savepoint may have to take back goes to a temporary file at 64 KiB; one
@@ -97,7 +99,7 @@ func initialize() (err error) {
 // Open opens the database at path through the named VFS ("" is the default
 // one). Errors are [*Error] and name the path.
 func Open(path string, flags OpenFlags, vfs string) (*Conn, error) {
-	if err := initialize(); err != nil {
+	if err := Initialize(); err != nil {
 		return nil, err
 	}
 	if strings.IndexByte(path, 0) >= 0 {
@@ -126,6 +128,10 @@ func Open(path string, flags OpenFlags, vfs string) (*Conn, error) {
 	c.enc = encoder{conn: c, port: port}
 	return c, nil
 }
+
+// Handle returns the sqlite3 pointer, for packages with C of their own. It is the
+// connection's, and good until Close.
+func (c *Conn) Handle() unsafe.Pointer { return unsafe.Pointer(c.db) }
 
 // Path returns the path the connection was opened with.
 func (c *Conn) Path() string { return c.path }

@@ -11,7 +11,7 @@ import "C"
 // statement may hold by the thousand, sorts, and the programs of enormous
 // statements. The page caches do not count; they have bounds of their own.
 func LimitMemory(bytes int64) error {
-	if err := initialize(); err != nil {
+	if err := Initialize(); err != nil {
 		return err
 	}
 	C.nl_set_memory(C.int64_t(bytes))

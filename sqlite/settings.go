@@ -96,7 +96,7 @@ func (c *Conn) DBFilename(schema string) string {
 // VFSNames returns the names that [Open] takes for its VFS, the default first:
 // https://sqlite.org/vfs.html
 func VFSNames() []string {
-	if initialize() != nil {
+	if Initialize() != nil {
 		return nil
 	}
 	var names []string

@@ -79,8 +79,8 @@ var registered atomic.Int64
 
 // Register makes a new VFS known to SQLite under a name of its own.
 func Register() (*VFS, error) {
-	if v := sqlite.Version(); v == "" {
-		return nil, fmt.Errorf("register a VFS: no SQLite")
+	if err := sqlite.Initialize(); err != nil {
+		return nil, fmt.Errorf("register a VFS: %w", err)
 	}
 	v := &VFS{name: fmt.Sprintf("fault-%d", registered.Add(1))}
 	v.handle = cgo.NewHandle(v)

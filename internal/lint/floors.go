@@ -35,9 +35,10 @@ type row struct {
 var floors = []row{
 	{floor: 0, pkg: "sqlite", modules: []string{clibrary}},
 	{floor: 0, pkg: "storage"},
-	{floor: 0, pkg: "storage/file", may: []string{"storage"}},
+	{floor: 0, pkg: "storage/file", may: []string{"storage"}, modules: []string{"golang.org/x/sys"}},
 	{floor: 0, pkg: "storage/s3", may: []string{"storage"}, modules: []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}},
-	{floor: 0, pkg: "storage/storagetest", may: []string{"storage"}},
+	{floor: 0, pkg: "storage/open", may: []string{"storage", "storage/file", "storage/s3"}},
+	{floor: 0, pkg: "storage/storagetest", may: []string{"storage"}, modules: []string{"pgregory.net/rapid"}},
 	{floor: 0, pkg: "hrana", modules: []string{protobuf}},
 	{floor: 0, pkg: "dump"},
 	{floor: 0, pkg: "pagesync", modules: []string{ltx, protobuf}},

@@ -34,6 +34,9 @@ func TestRepository(t *testing.T) {
 	t.Run("engine", func(t *testing.T) {
 		report(t, checkReach(imports, ".", []string{"sqlite", "wal", "pagemap", "netfs"}, []string{ltx, clibrary}))
 	})
+	t.Run("driver", func(t *testing.T) {
+		report(t, checkReach(imports, "sqldriver", []string{".", "sqlite", "wal", "pagemap", "netfs"}, []string{ltx, clibrary}))
+	})
 	t.Run("names", func(t *testing.T) { report(t, checkNames(tree.packages())) })
 	t.Run("text", func(t *testing.T) { report(t, tree.checkText()) })
 	t.Run("format", func(t *testing.T) { report(t, tree.checkFormat()) })

@@ -121,9 +121,9 @@ func TestBatch(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, db := open(t, Options{}, "create table t(x unique)", "insert into t values (1)", "create table u(x)",
+			_, db := open(t, Options{}, "create table t(x unique)", "insert into t values (1)", "create table u(x)",
 				"create table p(id integer primary key)", "create table c(r references p(id) deferrable initially deferred)")
-			s = New(db, Options{})
+			s := New(db, Options{})
 			defer s.Close()
 			s.rowID = 1
 			before := db.Stats().Transactions

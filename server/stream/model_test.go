@@ -40,7 +40,6 @@ type model struct {
 	db   *nearlite.DB
 	s    *Stream
 	conn *sqlite.Conn
-	seed int
 }
 
 var modelSchema = []string{
