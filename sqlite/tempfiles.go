@@ -14,7 +14,7 @@ var tempFiles sync.Mutex // guards the table of the VFS
 //
 // Call it first before anything else uses the library. It does nothing on Windows.
 func LimitTempFiles(bytes int64) error {
-	if err := initialize(); err != nil {
+	if err := Initialize(); err != nil {
 		return err
 	}
 	tempFiles.Lock()

@@ -202,18 +202,3 @@ func (c *client) call(method, path, body string) int {
 	answer.Body.Close()
 	return answer.StatusCode
 }
-
-// call sends a request and returns the status.
-func (c *client) call(method, path, body string) int {
-	r, err := http.NewRequest(method, "http://"+c.x.addr+path, strings.NewReader(body))
-	if err != nil {
-		return 0
-	}
-	r.Header.Set("Authorization", "Bearer "+c.token)
-	answer, err := c.http.Do(r)
-	if err != nil {
-		return 0
-	}
-	answer.Body.Close()
-	return answer.StatusCode
-}
