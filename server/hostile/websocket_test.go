@@ -257,7 +257,7 @@ func TestSocketsThatVanish(t *testing.T) {
 	x := begin(t, setting{})
 	x.reads()
 	x.writes()
-	each(4, size(200), func(_ *client, i int) {
+	each(4, size(1000), func(_ *client, i int) {
 		s, err := x.open("")
 		if err != nil {
 			t.Error(err)
@@ -285,7 +285,7 @@ func TestSocketsThatVanish(t *testing.T) {
 	if got, err := x.client().query("SELECT count(*) FROM work WHERE body = 'vanished'"); err != nil || got != "[[0]]" {
 		t.Errorf("%s rows of transactions that nobody has committed, %v", got, err)
 	}
-	x.end(bounds{memory: 200})
+	x.end(bounds{memory: 200, requests: 10})
 }
 
 // WebSockets cannot be ended to make place for others, so they do not get all places.
