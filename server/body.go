@@ -65,7 +65,7 @@ func (b *body) count(ctx context.Context, protobuf bool) error {
 	if need <= small {
 		return nil
 	}
-	if need > b.s.memory.most && !protobuf { // whose decoder has a bound of its own
+	if partSize*int64(b.parts(protobuf)) > b.s.memory.most && !protobuf { // whose decoder has a bound of its own
 		return &failure{status: http.StatusRequestEntityTooLarge, code: "BODY_TOO_LARGE",
 			message: fmt.Sprintf("The body of %d bytes has %d parts, and to decode it would take more memory than there is: send less at a time", len(*b.buf), b.parts(false))}
 	}

@@ -117,6 +117,10 @@ func (c *call) socket() error {
 		return &failure{status: http.StatusForbidden, code: "FORBIDDEN_ORIGIN",
 			message: "A page of " + origin + " may not open a WebSocket here: start the server with --origin for it"}
 	}
+	// They cannot be ended to make place for others, so they do not get all places.
+	if conn := connOf(c.r.Context()); conn != nil && s.figures.sockets.Load() >= int64(max(1, conn.listener.most/4*3)) {
+		return &failure{status: http.StatusServiceUnavailable, code: "SERVER_BUSY", message: "Too many WebSockets are open", retry: time.Second}
+	}
 	name, err := s.chosen(c)
 	if err != nil {
 		return err
@@ -493,7 +497,11 @@ func (k *socket) send(m *hrana.ServerMsg) (err error) {
 	*buf = k.enc.AppendServerMsg(*buf, m)
 	n := min(int64(len(*buf)), k.s.memory.most)
 	defer k.outgoing.Add(-n)
-	if k.outgoing.Add(n) > outgoingFree {
+	switch out := k.outgoing.Add(n); {
+	case n > outgoingFree: // its result has taken memory, and must not wait for more
+		k.s.memory.owe(n)
+		defer k.s.memory.give(n)
+	case out > outgoingFree:
 		if err = k.s.memory.take(k.ctx, n); err == nil {
 			defer k.s.memory.give(n)
 		}

@@ -39,9 +39,10 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 type socketConn struct {
 	net.Conn
 	s      *Server
-	early  []byte      // what came before the connection was taken over
-	inside atomic.Bool // a message has begun
-	timed  atomic.Bool // reading has a deadline
+	early  []byte       // what came before the connection was taken over
+	inside atomic.Bool  // a message has begun
+	timed  atomic.Bool  // reading has a deadline
+	moved  atomic.Int64 // when something was written last, in Unix nanoseconds
 }
 
 // writePiece is how much has WriteTimeout to be read by the client.
@@ -72,6 +73,9 @@ func (c *socketConn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
+// lastMoved is when the client took something last.
+func (c *socketConn) lastMoved() time.Time { return time.Unix(0, c.moved.Load()) }
+
 // Write writes piece by piece, each with a deadline.
 func (c *socketConn) Write(p []byte) (n int, err error) {
 	for len(p) > 0 && err == nil {
@@ -81,6 +85,7 @@ func (c *socketConn) Write(p []byte) (n int, err error) {
 		var written int
 		written, err = c.Conn.Write(p[:min(len(p), writePiece)])
 		n, p = n+written, p[written:]
+		c.moved.Store(time.Now().UnixNano())
 	}
 	return n, err
 }

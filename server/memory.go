@@ -220,6 +220,14 @@ func (m *memory) inUse() int64 {
 	return m.taken
 }
 
+// memoryInUse returns how much is taken of all parts.
+func (s *Server) memoryInUse() (n int64) {
+	for _, m := range []*memory{&s.arriving.memory, &s.memory, &s.middling, &s.large, &s.texts} {
+		n += m.inUse()
+	}
+	return n
+}
+
 // tryTake takes n bytes if nobody has to wait for that.
 func (m *memory) tryTake(n int64) bool { return m.tryTakeOf(n, m.most) }
 
@@ -242,7 +250,7 @@ type results struct{ s *Server }
 // Take takes n bytes, or says why not in the client's words. What cannot wait, since it
 // has written, is owed.
 func (r results) Take(ctx context.Context, n int64, wait bool) (give func(), err error) {
-	m := &r.s.memory
+	m := &r.s.middling
 	if n > stream.Middling {
 		m = &r.s.large
 	}

@@ -8,6 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/nearlite/nearlite"
+
+	"github.com/nearlite/nearlite/sqlite"
 )
 
 // collector turns the server's figures into metrics when it is asked; nothing is
@@ -70,7 +72,9 @@ var serverMetrics = []struct {
 		return float64(s.figures.wsStreams.Load() - s.figures.wsBusy.Load())
 	}, []string{"websocket", "idle"}},
 	{streamsDesc, prometheus.GaugeValue, func(s *Server) float64 { return float64(s.figures.wsBusy.Load()) }, []string{"websocket", "transaction"}},
-	{desc("memory_bytes", "Memory of large requests and answers."), prometheus.GaugeValue, func(s *Server) float64 { return float64(s.memory.inUse()) }, nil},
+	{desc("memory_bytes", "Memory of large requests and answers."), prometheus.GaugeValue, func(s *Server) float64 { return float64(s.memoryInUse()) }, nil},
+	{desc("sql_memory_bytes", "Memory of long values and sorts in statements."), prometheus.GaugeValue, func(*Server) float64 { return float64(sqlite.LargeMemory()) }, nil},
+	{desc("temp_files_bytes", "Temporary files of statements."), prometheus.GaugeValue, func(*Server) float64 { return float64(sqlite.TempFiles()) }, nil},
 	{databasesDesc, prometheus.GaugeValue, func(s *Server) float64 { return float64(s.cat.Stats().Known) }, []string{"known"}},
 	{databasesDesc, prometheus.GaugeValue, func(s *Server) float64 { return float64(s.cat.Stats().Open) }, []string{"open"}},
 	{desc("database_opens_total", "Databases opened."), prometheus.CounterValue, func(s *Server) float64 { return float64(s.cat.Stats().Opens) }, nil},

@@ -259,13 +259,13 @@ func statusOf(code string) int {
 		return http.StatusConflict
 	case stream.CodeForbidden, "BLOCKED", "SQLITE_AUTH", "SQLITE_READONLY":
 		return http.StatusForbidden
-	case "RESPONSE_TOO_LARGE", "SQLITE_TOOBIG":
+	case "RESPONSE_TOO_LARGE", "SQLITE_TOOBIG", "SQLITE_NOMEM":
 		return http.StatusRequestEntityTooLarge
-	case "TRANSACTION_BUSY", stream.CodeClosed:
+	case "TRANSACTION_BUSY", "SERVER_BUSY", stream.CodeClosed:
 		return http.StatusServiceUnavailable
 	case "SQLITE_FULL":
 		return http.StatusInsufficientStorage
-	case stream.CodeInternal, stream.CodeCommitUnknown, "SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_NOMEM", "SQLITE_INTERNAL":
+	case stream.CodeInternal, stream.CodeCommitUnknown, "SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_INTERNAL":
 		return http.StatusInternalServerError
 	}
 	return http.StatusBadRequest

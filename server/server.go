@@ -50,6 +50,10 @@ type Options struct {
 	// SQLMemory bounds what statements take in large pieces, in bytes, of all databases
 	// of the process together: long values, sorts. See [sqlite.LimitMemory]. 1 GiB.
 	SQLMemory int64
+	// TempSpace bounds the temporary files of all statements together, in bytes, in
+	// which they sort and compare what does not fit in memory. See
+	// [sqlite.LimitTempFiles]. 8 GiB.
+	TempSpace int64
 	// MaxConnections is how many connections are served at a time; 20,000, or fewer
 	// where the process may not have as many files. When there are more, those that
 	// have waited longest for their client's next request are ended.
@@ -81,6 +85,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.SQLMemory == 0 {
 		o.SQLMemory = 1 << 30
+	}
+	if o.TempSpace == 0 {
+		o.TempSpace = 8 << 30
 	}
 	if o.MaxConnections == 0 {
 		o.MaxConnections = 20_000
@@ -118,8 +125,9 @@ type Server struct {
 	sealer    *sealer
 	streams   *streams
 	sockets   sockets
-	memory    memory // of requests that have come, and of answers
-	large     memory // of results beyond a middling size
+	memory    memory // of requests that have come, and of answers that are sent
+	middling  memory // of results of middling size
+	large     memory // of what they take beyond that
 	arriving  arrivals
 	texts     memory // of what clients have stored
 	callers   *callers
@@ -157,14 +165,13 @@ func New(cat *catalog.Catalog, opts Options) (*Server, error) {
 	var instance [8]byte
 	rand.Read(instance[:]) // never fails
 	s.instance = hex.EncodeToString(instance[:])
-	s.arriving.most = s.opts.Memory / 4
-	s.texts.most = s.opts.Memory / 8
-	s.memory.most = s.opts.Memory/2 - s.arriving.most/2
-	s.large.most = s.opts.Memory - s.arriving.most - s.texts.most - s.memory.most
-	// Each of those that wait has some of the other part.
-	s.large.line = max(1, int(s.memory.most/stream.Middling/2))
+	// Whoever has some of one part may wait for the next, and nobody the other way
+	// round: so they cannot wait for each other in a circle.
+	part := s.opts.Memory / 16
+	s.arriving.most, s.memory.most, s.middling.most, s.large.most, s.texts.most = 4*part, 4*part, 4*part, 3*part, part
+	s.large.line = max(1, int(s.middling.most/stream.Middling/2)) // each has some of the part before
 	s.streams.texts = &s.texts
-	if err := sqlite.LimitMemory(s.opts.SQLMemory); err != nil {
+	if err := errors.Join(sqlite.LimitMemory(s.opts.SQLMemory), sqlite.LimitTempFiles(s.opts.TempSpace)); err != nil {
 		return nil, err
 	}
 	s.callers = newCallers(s.opts.Keys, s.opts.Limits)

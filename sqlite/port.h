@@ -135,6 +135,10 @@ void nl_busy_poll(uintptr_t port, int64_t us);
 /* costly.c */
 int nl_bound_functions(uintptr_t port);
 
+/* tempfiles.c */
+void nl_set_temp_files(int64_t bytes);
+int64_t nl_temp_files(void);
+
 /* pause.c */
 void nl_pausable(uintptr_t port);
 void nl_pause(uintptr_t port, int paused);

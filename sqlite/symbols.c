@@ -135,6 +135,8 @@ const nl_symbol nl_symbols[] = {
     SYMBOL(nl_sync_database),
     SYMBOL(nl_busy_poll),
     SYMBOL(nl_bound_functions),
+    SYMBOL(nl_set_temp_files),
+    SYMBOL(nl_temp_files),
     SYMBOL(nl_pausable),
     SYMBOL(nl_pause),
     SYMBOL(nl_interrupt),

@@ -137,6 +137,7 @@ func (c *ServeCmd) options(keys *token.Keys, log *slog.Logger) server.Options {
 		QueueTime:         c.QueueTime,
 		TransactionTime:   c.LeaseTotal,
 		SQLMemory:         int64(c.SQLMemory),
+		TempSpace:         int64(c.TempSpace),
 		MaxConnections:    c.MaxConnections,
 		HeaderTimeout:     c.HeaderTimeout,
 		BodyTimeout:       c.BodyTimeout,

@@ -38,6 +38,7 @@ type serveSettings struct {
 	MaxBody        byteSize `env:"NEARLITE_MAX_BODY" default:"32MiB" placeholder:"SIZE" help:"Largest body of a request (default: ${default})."`
 	MaxMemory      byteSize `env:"NEARLITE_MAX_MEMORY" default:"512MiB" placeholder:"SIZE" help:"Memory of large requests and answers together (default: ${default})."`
 	SQLMemory      byteSize `name:"sql-memory" env:"NEARLITE_SQL_MEMORY" default:"1GiB" placeholder:"SIZE" help:"Memory of long values and sorts, of all statements together (default: ${default})."`
+	TempSpace      byteSize `env:"NEARLITE_TEMP_SPACE" default:"8GiB" placeholder:"SIZE" help:"Temporary files of all statements together: large sorts, VACUUM (default: ${default})."`
 	MaxConnections int      `env:"NEARLITE_MAX_CONNECTIONS" default:"20000" placeholder:"N" help:"Connections at a time, three quarters of the files the process may open at most; those that are idle for longest end for more (default: ${default})."`
 	MaxValue       byteSize `env:"NEARLITE_MAX_VALUE" default:"64MiB" placeholder:"SIZE" help:"Largest text, blob or row (default: ${default})."`
 
@@ -209,7 +210,7 @@ func (c *serveSettings) check() error {
 	}{
 		{"--max-open", float64(c.MaxOpen)}, {"--max-connections", float64(c.MaxConnections)}, {"--max-streams", float64(c.MaxStreams)},
 		{"--max-rows", float64(c.MaxRows)}, {"--max-result", float64(c.MaxResult)}, {"--max-body", float64(c.MaxBody)},
-		{"--max-memory", float64(c.MaxMemory)}, {"--sql-memory", float64(c.SQLMemory)}, {"--max-value", float64(c.MaxValue)}, {"--cache", float64(c.Cache)},
+		{"--max-memory", float64(c.MaxMemory)}, {"--sql-memory", float64(c.SQLMemory)}, {"--temp-space", float64(c.TempSpace)}, {"--max-value", float64(c.MaxValue)}, {"--cache", float64(c.Cache)},
 		{"--header-timeout", float64(c.HeaderTimeout)}, {"--body-timeout", float64(c.BodyTimeout)},
 		{"--idle-timeout", float64(c.IdleTimeout)}, {"--write-timeout", float64(c.WriteTimeout)},
 		{"--idle-close", float64(c.IdleClose)}, {"--statement-time", float64(c.StatementTime)}, {"--queue-time", float64(c.QueueTime)}, {"--lease-idle", float64(c.LeaseIdle)},

@@ -17,6 +17,7 @@ type client struct {
 	http  *http.Client
 	token string
 	on    string // the database; "" is main
+	retry bool   // a request on a connection that turns out to have ended is sent again
 }
 
 func (x *target) client() *client {
@@ -47,6 +48,9 @@ func (c *client) post(path string, body []byte) ([]byte, error) {
 	}
 	if c.token != "" {
 		r.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	if c.retry {
+		r.Header["X-Idempotency-Key"] = nil // net/http looks whether it is there
 	}
 	if c.on != "" {
 		r.Header.Set("x-nearlite-database", c.on)

@@ -114,7 +114,11 @@ func TestAllPlacesTaken(t *testing.T) {
 	t.Parallel()
 	x := begin(t, setting{Server: server.Options{MaxConnections: 600}})
 	x.connects()
-	x.reads()
+	x.watch("reads", func(c *client) error {
+		c.retry = true // its connection rests now and then, and may be the one that goes
+		_, err := c.query("SELECT 1")
+		return err
+	})
 	deadline := time.Now().Add(time.Duration(size(3)) * time.Second)
 	var made atomic.Int64
 	x.each(1000, func(i int, c net.Conn) {
@@ -407,8 +411,8 @@ func TestLongAnswer(t *testing.T) {
 	c := x.client()
 	defer c.close()
 	from := time.Now()
-	got, err := c.query("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 60000000) SELECT count(*) FROM n")
-	if err != nil || got != "[[60000000]]" {
+	got, err := c.query("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 20000000) SELECT count(*) FROM n")
+	if err != nil || got != "[[20000000]]" {
 		t.Error(got, err)
 	}
 	if took := time.Since(from); took < 2*time.Second {

@@ -218,3 +218,97 @@ func streams(request func(int, string) string, n int) string {
 	}
 	return b.String()
 }
+
+// Clients that send request after request and read no answer lose their sockets, and
+// take no more memory than there is for all.
+func TestSocketsThatNeverRead(t *testing.T) {
+	t.Parallel()
+	x := begin(t, setting{Server: server.Options{WriteTimeout: time.Second, Memory: 128 << 20}})
+	x.reads()
+	x.writes()
+	x.sendsMuch()
+	var all sync.WaitGroup
+	for range size(12) {
+		all.Go(func() {
+			s, err := x.open("")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for i := range 20 {
+				err = errors.Join(err, s.request(i, fmt.Sprintf(`{"type":"open_stream","stream_id":%d}`, i)))
+			}
+			sql := "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 500) SELECT hex(zeroblob(1000)) FROM n"
+			for i := 0; err == nil; i++ {
+				err = s.request(100+i, fmt.Sprintf(`{"type":"execute","stream_id":%d,"stmt":{"sql":"%s"}}`, i%20, sql))
+			}
+			if !cut(err) && s.ctx.Err() != nil {
+				t.Errorf("the socket lives: %v", err)
+			}
+		})
+	}
+	all.Wait()
+	x.end(bounds{memory: 400})
+}
+
+// A socket that ends, however it ends, takes its transaction along at once.
+func TestSocketsThatVanish(t *testing.T) {
+	t.Parallel()
+	x := begin(t, setting{})
+	x.reads()
+	x.writes()
+	each(4, size(1000), func(_ *client, i int) {
+		s, err := x.open("")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		for id, request := range []string{
+			`{"type":"open_stream","stream_id":1}`,
+			`{"type":"execute","stream_id":1,"stmt":{"sql":"BEGIN IMMEDIATE"}}`,
+			`{"type":"execute","stream_id":1,"stmt":{"sql":"INSERT INTO work (body) VALUES ('vanished')"}}`,
+		} {
+			err = errors.Join(err, s.request(id, request))
+		}
+		for range 4 {
+			a, failed := s.read()
+			err = errors.Join(err, failed)
+			if a.Error != nil {
+				err = errors.Join(err, a.Error)
+			}
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		_ = s.conn.CloseNow()
+	}, x)
+	if got, err := x.client().query("SELECT count(*) FROM work WHERE body = 'vanished'"); err != nil || got != "[[0]]" {
+		t.Errorf("%s rows of transactions that nobody has committed, %v", got, err)
+	}
+	x.end(bounds{memory: 200, requests: 10})
+}
+
+// WebSockets cannot be ended to make place for others, so they do not get all places.
+func TestSocketsTakeNotAllPlaces(t *testing.T) {
+	t.Parallel()
+	x := begin(t, setting{Server: server.Options{MaxConnections: 100}})
+	refused := 0
+	for range 120 {
+		if _, err := x.open(""); err != nil {
+			refused++
+		}
+	}
+	if refused == 0 {
+		t.Error("nobody was refused")
+	}
+	x.connects()
+	x.reads()
+	c := x.client()
+	for range 100 {
+		if _, err := c.query("SELECT 1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x.await("the witnesses work", 20*time.Second, func() bool { return x.witnesses[0].done.Load() > 30 && x.witnesses[1].done.Load() > 30 })
+	x.end(bounds{memory: 150, goroutines: 200})
+}

@@ -122,6 +122,9 @@ func translateSQLite(e *sqlite.Error) *hrana.Error {
 			return &hrana.Error{Code: "SQL_INPUT_ERROR", Message: fmt.Sprintf("SQL input error: %s (at offset %d)", e.Msg, e.Offset) + forkOnly(e)}
 		}
 	}
+	if e.Code.Primary() == sqlite.CodeNoMem {
+		return sqliteError("NOMEM", "out of memory: the statement needs more than the server leaves to all statements together (--sql-memory)")
+	}
 	if p := int(e.Code.Primary()); p < len(primaryCodes) && primaryCodes[p] != "" {
 		return sqliteError(primaryCodes[p], e.Msg+forkOnly(e))
 	}
