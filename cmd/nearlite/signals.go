@@ -32,6 +32,9 @@ func untilSignal(ctx context.Context) (_ context.Context, stop func()) {
 		defer signal.Stop(arrived)
 		select {
 		case s := <-arrived:
+			// First of all: who knows that it has come, and sends another one, means it.
+			// Those that come together with it, as timeout(1) sends them, are one.
+			signal.Stop(arrived)
 			cancel(signalled{s.(syscall.Signal)})
 		case <-ctx.Done():
 		}
