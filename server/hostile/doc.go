@@ -4,5 +4,6 @@
 // latency, the server's memory, and what is left in it when the attack is over.
 //
 // NEARLITE_HOSTILE is a factor for the size of every attack; 1 is the default and
-// takes about a minute and a half.
+// takes about a minute. Bounds on time grow with what other processes have of the
+// processors meanwhile.
 package hostile
