@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 	"time"
 )
 
@@ -105,8 +106,21 @@ type Ledger struct {
 }
 
 // Progress is told how far a step of a run has come. It is called from one
-// goroutine, a few times a second at most, and with done == total at the end.
+// goroutine at a time, a few times a second at most, and with done == total at the
+// end.
 type Progress func(step string, done, total int64)
+
+// each returns what several goroutines call, each for one of total.
+func (p Progress) each(step string, total int) (one func()) {
+	var mu sync.Mutex
+	done := 0
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		done++
+		p.report(step, int64(done), int64(total))
+	}
+}
 
 func (p Progress) report(step string, done, total int64) {
 	if p != nil {

@@ -80,6 +80,7 @@ func (r *ServerIdle) note(server *runningServer, step string) {
 // makeDatabases makes databases with a row each, a few at a time.
 func (i Idle) makeDatabases(ctx context.Context, server *runningServer) error {
 	var next atomic.Int64
+	made := i.Server.Progress.each("make databases", i.Databases)
 	return together(8, func() error {
 		for {
 			n := next.Add(1)
@@ -95,7 +96,7 @@ func (i Idle) makeDatabases(ctx context.Context, server *runningServer) error {
 			if err := errors.Join(one.execute(ctx, serverTable), one.execute(ctx, serverFill, 1)); err != nil {
 				return fmt.Errorf("write to database %s: %w", name, err)
 			}
-			i.Server.Progress.report("make databases", n, int64(i.Databases))
+			made()
 		}
 	})
 }
@@ -104,6 +105,7 @@ func (i Idle) makeDatabases(ctx context.Context, server *runningServer) error {
 func (i Idle) openStreams(ctx context.Context, server *runningServer) (*serverClients, error) {
 	streams := &serverClients{conns: make([]*serverConn, i.Streams)}
 	var next atomic.Int64
+	opened := i.Server.Progress.each("open WebSockets", i.Streams)
 	err := together(8, func() error {
 		for {
 			n := next.Add(1)
@@ -118,7 +120,7 @@ func (i Idle) openStreams(ctx context.Context, server *runningServer) (*serverCl
 			if err := c.ask(firstServerRow); err != nil {
 				return fmt.Errorf("read on WebSocket %d: %w", n, err)
 			}
-			i.Server.Progress.report("open WebSockets", n, int64(i.Streams))
+			opened()
 		}
 	})
 	return streams, err

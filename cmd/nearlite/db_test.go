@@ -100,7 +100,7 @@ func TestImportInterrupted(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	ctx, cancel := context.WithCancel(t.Context())
 	var out, errs bytes.Buffer
-	sql := io.MultiReader(strings.NewReader("CREATE TABLE t(a);"), &watched{done: time.AfterFunc(50*time.Millisecond, cancel)})
+	sql := io.MultiReader(strings.NewReader("CREATE TABLE t(a);"), &watched{end: cancel})
 	code := run(ctx, []string{"import", dir, "-", "app"}, &Env{Stdin: sql, Stdout: &out, Stderr: &errs})
 	if code != exitInterrupted || errs.String() != "interrupted\n" {
 		t.Errorf("exit code %d, %s", code, errs.String())
@@ -113,10 +113,16 @@ func TestImportInterrupted(t *testing.T) {
 	}
 }
 
-// watched is SQL without an end.
-type watched struct{ done *time.Timer }
+// watched is SQL without an end, which is called for when enough of it was read.
+type watched struct {
+	reads int
+	end   func()
+}
 
 func (w *watched) Read(p []byte) (int, error) {
+	if w.reads++; w.reads == 1000 {
+		w.end()
+	}
 	return copy(p, "INSERT INTO t VALUES ('0123456789');"[:min(len(p), 36)]), nil
 }
 
