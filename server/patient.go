@@ -24,9 +24,11 @@ type patient struct {
 	s    *Server
 	most int
 
+	full atomic.Bool // one that has come waits for a place
+
 	mu     sync.Mutex // protects the following
 	open   map[*patientConn]struct{}
-	freed  sync.Cond // open has become smaller, or the listener closed
+	freed  sync.Cond // open has become smaller, one of them waits, or the listener is closed
 	closed bool
 }
 
@@ -71,7 +73,9 @@ func (l *patient) Accept() (net.Conn, error) {
 func (l *patient) add(c *patientConn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	defer l.full.Store(false)
 	for len(l.open) >= l.most && !l.closed {
+		l.full.Store(true) // before it looks, or it would miss one that waits from now on
 		victims := l.victims()
 		if len(victims) == 0 {
 			l.freed.Wait()
@@ -163,8 +167,14 @@ func (c *patientConn) lastMoved() time.Time { return time.Unix(0, c.moved.Load()
 
 // await says that the client has to send something.
 func (c *patientConn) await() {
-	if c != nil {
-		c.waits.Store(time.Now().UnixNano())
+	if c == nil {
+		return
+	}
+	c.waits.Store(time.Now().UnixNano())
+	if l := c.listener; l.full.Load() {
+		l.mu.Lock()
+		l.freed.Signal()
+		l.mu.Unlock()
 	}
 }
 
