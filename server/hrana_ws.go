@@ -260,6 +260,7 @@ type work struct {
 	cursor *wsCursor // that it opens
 	size   int64     // of k.pending
 	taken  int64     // of the server's memory
+	result bool      // its result has taken memory
 	over   bool      // all that was given back
 }
 
@@ -351,11 +352,11 @@ func (k *socket) hello(jwt *string) error {
 	var err error
 	if a.caller, err = k.s.callers.verified(a.jwt); err != nil {
 		herr := unauthenticated(err)
-		return errors.Join(k.send(&hrana.ServerMsg{Kind: hrana.HelloError, Error: herr}), &closing{websocket.StatusNormalClosure, herr.Message})
+		return errors.Join(k.send(&hrana.ServerMsg{Kind: hrana.HelloError, Error: herr}, false), &closing{websocket.StatusNormalClosure, herr.Message})
 	}
 	k.auth = a
 	k.greeted.Store(true)
-	return k.send(&hrana.ServerMsg{Kind: hrana.HelloOK})
+	return k.send(&hrana.ServerMsg{Kind: hrana.HelloOK}, false)
 }
 
 func unauthenticated(err error) *hrana.Error {
@@ -484,21 +485,23 @@ func (k *socket) store(w *work) error {
 func (w *work) answer(res *hrana.Response, herr *hrana.Error) error {
 	defer w.done()
 	if herr != nil {
-		return w.k.send(&hrana.ServerMsg{Kind: hrana.ResponseError, RequestID: w.id, Error: herr})
+		return w.k.send(&hrana.ServerMsg{Kind: hrana.ResponseError, RequestID: w.id, Error: herr}, w.result)
 	}
-	return w.k.send(&hrana.ServerMsg{Kind: hrana.ResponseOK, RequestID: w.id, Response: res})
+	return w.k.send(&hrana.ServerMsg{Kind: hrana.ResponseOK, RequestID: w.id, Response: res}, w.result)
 }
 
 // send writes a message. Any goroutine may; what waits behind others, beyond
-// outgoingFree, is counted in the server's memory. An error is the end of the socket.
-func (k *socket) send(m *hrana.ServerMsg) (err error) {
+// outgoingFree, is counted in the server's memory. A result that has taken memory must
+// not wait for more: those who have that may wait for what it has. An error is the end
+// of the socket.
+func (k *socket) send(m *hrana.ServerMsg, result bool) (err error) {
 	buf := takeBuffer()
 	defer giveBuffer(buf)
 	*buf = k.enc.AppendServerMsg(*buf, m)
 	n := min(int64(len(*buf)), k.s.memory.most)
 	defer k.outgoing.Add(-n)
 	switch out := k.outgoing.Add(n); {
-	case n > outgoingFree: // its result has taken memory, and must not wait for more
+	case result || n > outgoingFree:
 		k.s.memory.owe(n)
 		defer k.s.memory.give(n)
 	case out > outgoingFree:
@@ -506,8 +509,13 @@ func (k *socket) send(m *hrana.ServerMsg) (err error) {
 			defer k.s.memory.give(n)
 		}
 	}
-	if n > small {
-		defer k.s.memory.repay(k.s.memory.lend(n, time.Now(), k.tcp))
+	// A client that does not read keeps also the requests that wait behind this answer.
+	kept := n
+	if waiting := k.pending.Load(); waiting > pendingFree {
+		kept += decodedFactor * waiting
+	}
+	if kept > small {
+		defer k.s.memory.repay(k.s.memory.lend(kept, time.Now(), k.tcp))
 	}
 	if err == nil {
 		typ := websocket.MessageText

@@ -16,6 +16,8 @@ type wsCursor struct {
 	st *wsStream
 	id int32
 
+	counted bool // batchSize was taken for it; of the goroutine that works
+
 	mu      sync.Mutex // protects the following
 	room    sync.Cond  // there is some again, or the cursor is closed
 	entries []hrana.CursorEntry
@@ -93,6 +95,7 @@ func (st *wsStream) runCursor(w *work, herr *hrana.Error) {
 		if err := k.s.memory.take(k.ctx, batchSize); err != nil {
 			herr = asError(err)
 		} else {
+			c.counted = true
 			defer k.s.memory.give(batchSize)
 		}
 	}
@@ -132,6 +135,9 @@ func (c *wsCursor) await() error {
 	defer c.mu.Unlock()
 	if c.size < fetchPiece && !c.closed {
 		return nil
+	}
+	if c.counted { // from now on it is for the client, and not for the batch
+		defer c.k.s.memory.repay(c.k.s.memory.lend(batchSize, time.Now(), c.k.tcp))
 	}
 	abandoned := false
 	timer := time.AfterFunc(fetchPatience, func() {

@@ -148,6 +148,7 @@ func (st *wsStream) do(w *work) {
 		res, herr = st.stream.Do(st.k.ctx, w.req)
 		if give := st.stream.Owes(); give != nil {
 			defer give()
+			w.result = true
 		}
 		st.after()
 	}

@@ -31,7 +31,15 @@ type wsClient struct {
 // dial opens a WebSocket with these subprotocols.
 func (b *bundle) dial(protocols ...string) *wsClient {
 	b.t.Helper()
-	conn, _, err := websocket.Dial(b.t.Context(), b.http.URL, &websocket.DialOptions{Subprotocols: protocols})
+	// The system keeps little for a client that does not read.
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+		if err == nil {
+			err = conn.(*net.TCPConn).SetReadBuffer(64 << 10)
+		}
+		return conn, err
+	}}
+	conn, _, err := websocket.Dial(b.t.Context(), b.http.URL, &websocket.DialOptions{Subprotocols: protocols, HTTPClient: &http.Client{Transport: transport}})
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -23,9 +23,11 @@ func TestAnswerAfterWrite(t *testing.T) {
 	r.expect(t, 200, `"value":"first"`)
 
 	// There is no memory for a while.
-	all := b.server.memory.most
-	if err := b.server.memory.take(t.Context(), all); err != nil {
-		t.Fatal(err)
+	all := []*memory{&b.server.memory, &b.server.middling, &b.server.large}
+	for _, m := range all {
+		if err := m.take(t.Context(), m.most); err != nil {
+			t.Fatal(err)
+		}
 	}
 	const insert = "INSERT INTO t VALUES (hex(zeroblob(20000))) RETURNING a"
 	r, _ = b.pipeline("", execute(insert), closeRequest)
@@ -35,10 +37,12 @@ func TestAnswerAfterWrite(t *testing.T) {
 	if m := b.dial("hrana2").hello(1).ask(hrana.Request{Kind: hrana.Execute, StreamID: 1, Stmt: &hrana.Stmt{SQL: &sql}}); m.Kind != hrana.ResponseOK {
 		t.Errorf("got %+v", m)
 	}
-	b.server.memory.give(all)
-	for from := time.Now(); b.server.memory.inUse() != 0; time.Sleep(time.Millisecond) {
+	for _, m := range all {
+		m.give(m.most)
+	}
+	for from := time.Now(); b.server.memoryInUse() != 0; time.Sleep(time.Millisecond) {
 		if time.Since(from) > 10*time.Second {
-			t.Fatalf("%d bytes are taken still", b.server.memory.inUse())
+			t.Fatalf("%d bytes are taken still", b.server.memoryInUse())
 		}
 	}
 	b.do("POST", "/v1/query", `{"sql":"SELECT count(*) FROM t"}`).expect(t, 200, `"rows":[[4]]`)
