@@ -371,6 +371,7 @@ func each(k, n int, do func(c *client, i int), x *target) {
 // A thousand clients that begin a writing transaction and vanish, half of them with
 // their sockets open. Others write meanwhile, in transactions too.
 func TestVanishedTransactions(t *testing.T) {
+	t.Parallel()
 	x := begin(t, setting{})
 	x.reads()
 	x.writes()

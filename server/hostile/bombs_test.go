@@ -153,6 +153,7 @@ func TestEndlessReaders(t *testing.T) {
 // Statements that write without end keep other writers waiting for no longer than they
 // may run, and hurt neither readers nor other databases.
 func TestEndlessWriters(t *testing.T) {
+	t.Parallel()
 	const most = 80 * time.Millisecond // three of them, each interrupted a tenth of a second later
 	x := begin(t, setting{Server: server.Options{Limits: server.Limits{Time: most}}})
 	x.reads()

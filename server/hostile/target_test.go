@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net"
@@ -50,7 +51,20 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	together()
 	os.Exit(m.Run())
+}
+
+// together lets more attacks run at a time than there are processors, unless somebody has
+// said how many: most of them wait most of the time.
+func together() {
+	const name, least = "test.parallel", 3
+	flag.Parse()
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == name })
+	if !said && runtime.GOMAXPROCS(0) < least {
+		_ = flag.Set(name, strconv.Itoa(least))
+	}
 }
 
 // serve is the program of a server under attack: clients on one port, and on another
