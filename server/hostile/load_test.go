@@ -11,12 +11,22 @@ import (
 // A share is what the machine's processors have done since it was started, in ticks of
 // their clocks.
 type share struct {
+	at     time.Time
+	cores  int64
 	all    int64 // the time there was, used or not
 	others int64 // what others used than the server under attack and its attackers
 }
 
-// stretchMax is how much longer the bounds on time become at most.
-const stretchMax = 10
+// tick is the unit of all that.
+const tick = 10 * time.Millisecond
+
+const (
+	// stretchMax is how much longer the bounds on time become at most.
+	stretchMax = 10
+	// stretchSlow is from when on a client that means well may be one that is too slow
+	// for the server, since it had no processor for so long.
+	stretchSlow = 2
+)
 
 // share looks at the processors. A figure of Linux, as those of memory; where it cannot
 // be had the bounds are what they are.
@@ -25,6 +35,7 @@ func (x *target) share() (now share) {
 	if err != nil {
 		return now
 	}
+	now.at, now.cores = time.Now(), int64(strings.Count(string(text), "\ncpu"))
 	first, _, _ := strings.Cut(string(text), "\n")
 	// user, nice, system, idle, iowait, irq, softirq, steal, and twice guests, who are
 	// among the users.
@@ -56,10 +67,14 @@ func ticks(pid int) int64 {
 }
 
 // stretch returns how many times as long things take, since the attack began, as on a
-// machine that nobody else uses: with half of the processors twice as long.
+// machine that nobody else uses: with half of the processors twice as long. Time that
+// no clock of theirs has counted is others': a virtual machine stood still.
 func (x *target) stretch() float64 {
 	now := x.share()
 	all, others := now.all-x.before.all, now.others-x.before.others
+	if lost := now.cores*int64(now.at.Sub(x.before.at)/tick) - all; lost > 0 {
+		all, others = all+lost, others+lost
+	}
 	if all <= 0 || others <= 0 {
 		return 1
 	}

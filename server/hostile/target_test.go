@@ -40,6 +40,18 @@ type setting struct {
 	Files    uint64 // may be open at a time; 0: as many as here
 }
 
+// patience is the shortest time after which the server ends a connection for its
+// client's slowness.
+func (s *setting) patience() time.Duration {
+	least := 10 * time.Second // its own default of a head
+	for _, d := range []time.Duration{s.Server.HeaderTimeout, s.Server.BodyTimeout, s.Server.WriteTimeout} {
+		if d > 0 {
+			least = min(least, d)
+		}
+	}
+	return least
+}
+
 // child is the variable that makes the test program a server; it has the setting.
 const child = "NEARLITE_HOSTILE_SERVER"
 
@@ -147,6 +159,7 @@ type target struct {
 	ended     chan struct{} // closed with the attack
 	sampled   sync.WaitGroup
 	witnesses []*witness
+	patience  time.Duration
 	calm      int   // goroutines before the attack
 	before    share // of the processors, before the attack
 }
@@ -154,7 +167,7 @@ type target struct {
 // begin starts a server, in a data directory of its own.
 func begin(t *testing.T, set setting) *target {
 	t.Helper()
-	x := &target{t: t, ended: make(chan struct{})}
+	x := &target{t: t, ended: make(chan struct{}), patience: set.patience()}
 	dir := t.TempDir()
 	if set.Tokens {
 		x.makeKeys(dir)

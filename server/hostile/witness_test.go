@@ -22,6 +22,7 @@ type witness struct {
 	done   atomic.Int64
 	took   []time.Duration
 	failed []error
+	slow   int // of failed, those whose connection was ended after the server's patience
 }
 
 // rest is the time between two requests of a witness.
@@ -34,12 +35,12 @@ func (x *target) watch(name string, do func(*client) error) *witness {
 	x.witnesses = append(x.witnesses, w)
 	w.over.Go(func() {
 		defer c.close()
-		w.work()
+		w.work(x.patience)
 	})
 	return w
 }
 
-func (w *witness) work() {
+func (w *witness) work(patience time.Duration) {
 	tick := time.NewTicker(rest)
 	defer tick.Stop()
 	for {
@@ -50,10 +51,14 @@ func (w *witness) work() {
 		}
 		from := time.Now()
 		err := w.do()
-		w.took = append(w.took, time.Since(from))
+		took := time.Since(from)
+		w.took = append(w.took, took)
 		w.done.Add(1)
 		if err != nil {
 			w.failed = append(w.failed, err)
+		}
+		if err != nil && took >= patience && cut(err) {
+			w.slow++
 		}
 	}
 }
@@ -172,6 +177,9 @@ func (x *target) judge(w *witness, b bounds) {
 	}
 	if p99 > b.p99 && !w.late {
 		x.t.Errorf("%s: p99 is %v, more than %v", w.name, p99, b.p99.Round(time.Millisecond))
+	}
+	if x.stretch() >= stretchSlow {
+		b.failed += w.slow
 	}
 	if len(w.failed) > b.failed {
 		x.t.Errorf("%s: %d of %d requests failed, as: %v", w.name, len(w.failed), len(w.took), w.failed[0])
