@@ -22,7 +22,7 @@ type witness struct {
 	done   atomic.Int64
 	took   []time.Duration
 	failed []error
-	slow   int // of failed, those whose connection was ended after the server's patience
+	slow   int // of failed, those that the server has ended after its patience
 }
 
 // rest is the time between two requests of a witness.
@@ -57,7 +57,7 @@ func (w *witness) work(patience time.Duration) {
 		if err != nil {
 			w.failed = append(w.failed, err)
 		}
-		if err != nil && took >= patience && cut(err) {
+		if err != nil && took >= patience && (cut(err) || codeOf("", err) == "BODY_TIMEOUT") {
 			w.slow++
 		}
 	}
