@@ -156,6 +156,7 @@ type target struct {
 	bearer  string             // token of whoever has no other
 
 	peak      atomic.Int64  // kilobytes
+	gap       atomic.Int64  // nanoseconds, the longest in which this process did not run
 	ended     chan struct{} // closed with the attack
 	sampled   sync.WaitGroup
 	witnesses []*witness
@@ -318,16 +319,21 @@ func (x *target) sockets() (n int) {
 // that it maps do not count: they are the kernel's, and counted for each mapping.
 func (x *target) memory() int { return x.status("RssAnon") }
 
-// sample notes the most memory that the process has had.
+// sample notes the most memory that the process has had, and for how long this one had
+// no processor at worst.
 func (x *target) sample() {
-	tick := time.NewTicker(20 * time.Millisecond)
+	const every = 20 * time.Millisecond
+	tick := time.NewTicker(every)
 	defer tick.Stop()
-	for {
+	for last := time.Now(); ; {
 		select {
 		case <-x.ended:
 			return
 		case <-tick.C:
 			x.peak.Store(max(x.peak.Load(), int64(x.memory())))
+			now := time.Now()
+			x.gap.Store(max(x.gap.Load(), int64(now.Sub(last)-every)))
+			last = now
 		}
 	}
 }
