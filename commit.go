@@ -82,7 +82,7 @@ func (w *writer) succeeded() (n int) {
 
 // append offers the batch to the log and rolls back unless it was taken.
 func (w *writer) append() error {
-	e := Entry{TXID: w.txid + 1, Prev: w.db.Position(), Transactions: w.succeeded()}
+	e := &Entry{Head: Head{TXID: w.txid + 1}, Transactions: w.succeeded()}
 	err := w.db.opts.Log.Append(context.WithoutCancel(w.db.ctx), e)
 	switch {
 	case err == nil:

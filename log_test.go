@@ -11,20 +11,25 @@ import (
 
 	"github.com/nearlite/nearlite/internal/fault"
 	"github.com/nearlite/nearlite/sqlite"
+	"github.com/nearlite/nearlite/wal"
 )
 
 // memoryLog is a Log in memory whose answers a test chooses.
 type memoryLog struct {
 	mu      sync.Mutex // protects the following
-	entries []Entry
+	entries []*Entry
 	answer  error
 	hold    chan struct{} // Append waits for it, if not nil
 	entered chan struct{}
 }
 
-func (l *memoryLog) Head(context.Context) (Position, error) { return Position{}, nil }
+func (l *memoryLog) Head(context.Context) (Head, error) { return Head{}, nil }
 
-func (l *memoryLog) Append(_ context.Context, e Entry) error {
+func (l *memoryLog) Read(context.Context, uint64, func(wal.Page) error) (Head, error) {
+	return Head{}, nil
+}
+
+func (l *memoryLog) Append(_ context.Context, e *Entry) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.hold != nil {
@@ -189,9 +194,13 @@ type moodyLog struct {
 	broken  string
 }
 
-func (l *moodyLog) Head(context.Context) (Position, error) { return Position{}, nil }
+func (l *moodyLog) Head(context.Context) (Head, error) { return Head{}, nil }
 
-func (l *moodyLog) Append(_ context.Context, e Entry) error {
+func (l *moodyLog) Read(context.Context, uint64, func(wal.Page) error) (Head, error) {
+	return Head{}, nil
+}
+
+func (l *moodyLog) Append(_ context.Context, e *Entry) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.asked++; l.asked == l.silent {
@@ -201,11 +210,10 @@ func (l *moodyLog) Append(_ context.Context, e Entry) error {
 		l.refused++
 		return ErrNotCommitted
 	}
-	order, ok := l.last.Prev.Compare(e.Prev)
-	if e.TXID != l.last.TXID+1 || l.last.TXID > 0 && (!ok || order != -1) || e.Transactions < 1 {
+	if e.TXID != l.last.TXID+1 || e.Transactions < 1 {
 		l.broken = fmt.Sprintf("entry %+v follows %+v", e, l.last)
 	}
-	l.last = e
+	l.last = *e
 	return nil
 }
 

@@ -1,10 +1,66 @@
 package nearlite
 
 import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/nearlite/nearlite/sqlite"
 )
+
+// Position names a commit: what a reader has seen. Positions of one log id are
+// ordered by their change number. Every Open begins a log id of its own, so they
+// mean nothing to another opening of the same file.
+type Position struct {
+	Log    LogID  // changes when the history is not continued
+	Change uint64 // pages written up to and including the commit
+}
+
+// LogID names one unbroken history of a database: one opening of it.
+type LogID [16]byte
+
+func newLogID() (id LogID) {
+	rand.Read(id[:])
+	return id
+}
+
+// String returns 32 hexadecimal digits.
+func (id LogID) String() string { return hex.EncodeToString(id[:]) }
+
+// String returns the log id and the change number, 49 characters that sort in
+// the order of commits within one log.
+func (p Position) String() string { return fmt.Sprintf("%s-%016x", p.Log, p.Change) }
+
+// Compare returns -1, 0 or +1 as p is before, at or after q, and false when the
+// two belong to different logs and have no order.
+func (p Position) Compare(q Position) (order int, ok bool) {
+	switch {
+	case p.Log != q.Log:
+		return 0, false
+	case p.Change < q.Change:
+		return -1, true
+	case p.Change > q.Change:
+		return 1, true
+	}
+	return 0, true
+}
+
+// ParsePosition reads what Position.String wrote.
+func ParsePosition(s string) (Position, error) {
+	var p Position
+	id, change, ok := strings.Cut(s, "-")
+	if ok && len(id) == 32 && len(change) == 16 {
+		if _, err := hex.Decode(p.Log[:], []byte(id)); err == nil {
+			if p.Change, err = strconv.ParseUint(change, 16, 64); err == nil {
+				return p, nil
+			}
+		}
+	}
+	return Position{}, fmt.Errorf("parse position %q: want 32 hexadecimal digits, a dash and 16 more", s)
+}
 
 // positions turns the state of the WAL into change numbers: the frames of all
 // earlier generations of the WAL, plus those of the present one. Another process
