@@ -32,7 +32,7 @@ func newBed(t testing.TB, settings ...string) *bed {
 	t.Helper()
 	b := &bed{t: t, path: filepath.Join(t.TempDir(), "test.db"), image: map[uint32][]byte{}}
 	var err error
-	if b.barrier, err = NewBarrier("", b.take); err != nil {
+	if b.barrier, err = NewBarrier("", b.take, nil); err != nil {
 		t.Fatal(err)
 	}
 	b.writer = open(t, b.path, b.barrier.VFS())
@@ -69,7 +69,9 @@ func (b *bed) exec(sql string, args ...any) {
 func (b *bed) rollback() {
 	b.t.Helper()
 	b.exec("ROLLBACK")
-	b.barrier.RolledBack()
+	if err := b.barrier.RolledBack(); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // take is the sink.
@@ -393,7 +395,7 @@ func TestHuge(t *testing.T) {
 // A read error inside the barrier leaves the outcome open.
 func TestNoSuchVFS(t *testing.T) {
 	t.Parallel()
-	if _, err := NewBarrier("there-is-none", nil); err == nil || !strings.Contains(err.Error(), "there-is-none") {
+	if _, err := NewBarrier("there-is-none", nil, nil); err == nil || !strings.Contains(err.Error(), "there-is-none") {
 		t.Errorf("a barrier around nothing: %v", err)
 	}
 }
@@ -469,7 +471,7 @@ func BenchmarkCommit(b *testing.B) {
 						}
 					}
 					return nil
-				})
+				}, nil)
 				if err != nil {
 					b.Fatal(err)
 				}
