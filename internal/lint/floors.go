@@ -13,6 +13,7 @@ const module = "github.com/nearlite/nearlite"
 
 const (
 	ltx       = "github.com/superfly/ltx"
+	lz4       = "github.com/pierrec/lz4/v4"
 	clibrary  = "github.com/mattn/go-sqlite3"
 	protobuf  = "google.golang.org/protobuf"
 	websocket = "github.com/coder/websocket"
@@ -41,6 +42,8 @@ var floors = []row{
 	{floor: 0, pkg: "storage/storagetest", may: []string{"storage"}, modules: []string{"pgregory.net/rapid"}},
 	{floor: 0, pkg: "hrana", modules: []string{protobuf}},
 	{floor: 0, pkg: "dump"},
+	{floor: 0, pkg: "archive/crc64iso", modules: []string{ltx}},
+	{floor: 0, pkg: "archive/internal/ltxfile", may: []string{"archive/crc64iso"}, modules: []string{ltx, lz4}},
 	{floor: 0, pkg: "pagesync", modules: []string{ltx, protobuf}},
 
 	{floor: 1, pkg: "wal", may: []string{"sqlite"}, modules: []string{ltx}},
@@ -51,7 +54,7 @@ var floors = []row{
 
 	// The driver hands out the binding's errors and value types as they are.
 	{floor: 3, pkg: "sqldriver", may: []string{".", "sqlite"}},
-	{floor: 3, pkg: "archive", may: []string{".", "storage"}, modules: []string{ltx}},
+	{floor: 3, pkg: "archive", may: []string{".", "wal", "pagemap", "storage", "archive/crc64iso", "archive/internal/ltxfile"}, modules: []string{ltx}},
 	{floor: 3, pkg: "cluster", may: []string{"."}, modules: []string{ltx, "github.com/hashicorp/raft", "github.com/hashicorp/raft-wal"}},
 	{floor: 3, pkg: "blob", may: []string{".", "sqlite"}},
 	{floor: 3, pkg: "jobs", may: []string{"."}},
@@ -68,6 +71,9 @@ var floors = []row{
 	{floor: 6, pkg: "bench/...", allBelow: true, may: []string{"bench/..."}},
 	// Programs for a reader to copy.
 	{floor: 6, pkg: "examples/...", allBelow: true},
+
+	// The suite that every implementation of the engine's Log passes.
+	{floor: 3, pkg: "internal/logtest", may: []string{".", "wal", "pagemap", "archive/crc64iso"}, modules: []string{"pgregory.net/rapid"}},
 
 	// Nothing a reader must know to understand the product; helpers of tests mostly.
 	{floor: 0, pkg: "internal/...", may: []string{"sqlite", "internal/..."}},
