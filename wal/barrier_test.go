@@ -23,6 +23,7 @@ type bed struct {
 	writer  *sqlite.Conn
 	reader  *sqlite.Conn
 	answer  func(c *Commit) error
+	began   func(salt1, salt2 uint32) error
 	image   map[uint32][]byte
 	size    uint32
 	commits int
@@ -30,9 +31,15 @@ type bed struct {
 
 func newBed(t testing.TB, settings ...string) *bed {
 	t.Helper()
+	return newBedOn(t, "", settings...)
+}
+
+// newBedOn puts the barrier around another VFS than the default one.
+func newBedOn(t testing.TB, base string, settings ...string) *bed {
+	t.Helper()
 	b := &bed{t: t, path: filepath.Join(t.TempDir(), "test.db"), image: map[uint32][]byte{}}
 	var err error
-	if b.barrier, err = NewBarrier("", b.take, nil); err != nil {
+	if b.barrier, err = NewBarrier(base, b.take, b.tell); err != nil {
 		t.Fatal(err)
 	}
 	b.writer = open(t, b.path, b.barrier.VFS())
@@ -98,6 +105,14 @@ func (b *bed) take(c *Commit) error {
 	b.size = c.Pages
 	b.commits++
 	return nil
+}
+
+// tell is told of new runs of the WAL.
+func (b *bed) tell(salt1, salt2 uint32) error {
+	if b.began == nil {
+		return nil
+	}
+	return b.began(salt1, salt2)
 }
 
 // rebuilt returns the path of a database made of what the barrier was given, on
@@ -304,7 +319,7 @@ func random(t *testing.T, r *rand.Rand, page int) {
 		if refused = r.IntN(6) == 0; refused {
 			return ErrRefused
 		}
-		return nil
+		return checkViews(b, c)
 	}
 	write := func(sql string, args ...any) {
 		t.Helper()
