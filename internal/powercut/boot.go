@@ -39,9 +39,12 @@ func boot(ctx context.Context, memory string, s settings) error {
 		if err != nil {
 			return fmt.Errorf("make a directory for evidence: %w", err)
 		}
+		defer os.Remove(s.evidence) // if there is none in it
 	}
-	if strings.ContainsAny(self+s.evidence, " \t\"") {
-		return fmt.Errorf("%s: a kernel's command line has no room for spaces in a path", self)
+	for _, word := range append(s.args(), self) {
+		if strings.ContainsAny(word, " \t\"") {
+			return fmt.Errorf("%q has a space, which is an end on a kernel's command line", word)
+		}
 	}
 	scratch, err := os.MkdirTemp("", "powercut-")
 	if err != nil {
@@ -90,12 +93,15 @@ func watch(ctx context.Context, cmd *exec.Cmd) error {
 	return fmt.Errorf("the guest ended without a verdict (%v): %s", err, errs.String())
 }
 
-// copyLines returns the line that is a verdict, or "".
+// copyLines returns the line that is a verdict, or "". What comes after it is the
+// kernel saying goodbye.
 func copyLines(to io.Writer, from io.Reader) (verdict string) {
 	lines := bufio.NewScanner(from)
 	for lines.Scan() {
 		line := strings.TrimRight(lines.Text(), "\r")
-		fmt.Fprintln(to, line)
+		if verdict == "" {
+			fmt.Fprintln(to, line)
+		}
 		if line == allHeld || line == notHeld {
 			verdict = line
 		}

@@ -170,7 +170,7 @@ func (d *disk) replay(rng *rand.Rand) error {
 	if err != nil {
 		return err
 	}
-	_, _, err = replay(log, image, rng)
+	err = replay(log, image, rng)
 	if closeErr := image.Close(); err == nil {
 		err = closeErr
 	}

@@ -47,7 +47,11 @@
 //
 // The rig proves something only if it can see a loss. So it is also run with
 // engines and file systems that do not keep their word, and fails when it finds
-// nothing missing there: “fsync ignored” is the same program with Full under
-// libeatmydata, where fsync does nothing; “no barriers” is ext4 that never flushes
-// the cache of the disk.
+// nothing missing there: “fsync-ignored” is the same program with Full under
+// libeatmydata, where fsync does nothing; “no-barriers” is ext4 that never flushes
+// the cache of the disk. Normal is one more: it has to lose something.
+//
+// A round that failed is printed with its seed and its settings, and what the disk
+// had kept is copied to the directory of the flag -evidence. The seed repeats the
+// settings and moments, not what the kernel's scheduler made of them.
 package main

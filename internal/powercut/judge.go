@@ -91,14 +91,13 @@ func (f *finding) entries(tx *nearlite.ReadTx) (entries []ack, err error) {
 			return nil, err
 		}
 		a := ack{row.Int64(0), row.Int64(1), row.Int64(2)}
-		entries = append(entries, a)
-		counts[a.caller]++
-		if a.seq != int64(len(entries)) {
-			f.problem("transaction %d is the %dth: there is a hole before it", a.seq, len(entries))
+		if a.seq != int64(len(entries))+1 {
+			f.problem("transaction %d follows %d: there is a hole", a.seq, len(entries))
 			return entries, nil
 		}
-		if a.n != counts[a.caller] {
-			f.problem("transaction %d is the %dth of caller %d and has number %d", a.seq, counts[a.caller], a.caller, a.n)
+		entries = append(entries, a)
+		if counts[a.caller]++; a.n != counts[a.caller] {
+			f.problem("transaction %d has number %d of caller %d and should have %d", a.seq, a.n, a.caller, counts[a.caller])
 		}
 		if !bytes.Equal(row.RawBytes(3), pad(a.caller, a.n)) {
 			f.problem("transaction %d has %d bytes that are not its own", a.seq, len(row.RawBytes(3)))

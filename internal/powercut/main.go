@@ -27,7 +27,7 @@ func (s *settings) flags(f *flag.FlagSet) {
 	f.IntVar(&s.rounds, "rounds", 20, "power cuts for each durability on each disk")
 	f.IntVar(&s.controls, "controls", 5, "power cuts for each control on each disk")
 	f.Uint64Var(&s.seed, "seed", 0, "of all that is random; 0 is a new one")
-	f.StringVar(&s.only, "only", "", "run only the cases whose name contains this, for example “full on cache”")
+	f.StringVar(&s.only, "only", "", "run only the cases whose name contains this, for example full/cache")
 	f.StringVar(&s.evidence, "evidence", "", "directory for the databases of rounds that failed")
 }
 

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -14,11 +15,13 @@ import (
 )
 
 const (
-	acksPath   = "/mnt/acks"
-	longest    = 1500 * time.Millisecond // from the writer's start to the cut
-	databaseAt = "power.db"
-	// A database as large as this is followed by a new one.
-	largest = 8 << 20
+	acksPath     = "/mnt/acks"
+	keptPath     = "/mnt/kept"
+	evidencePath = "/mnt/evidence" // a directory of the host
+	databaseAt   = "power.db"
+
+	longest = 1500 * time.Millisecond // until the cut
+	largest = 8 << 20                 // of a database; the next one is new
 )
 
 // A round is one power cut. It hands its database to the next round.
@@ -48,6 +51,9 @@ func (r *round) run(ctx context.Context) (finding, error) {
 	}
 	var f finding
 	err := r.disk.repaired(func() error {
+		if err := r.remember(); err != nil { // BEFORE the engine repairs anything
+			return err
+		}
 		f = examine(ctx, r.path(), r.base, r.acks)
 		r.base = f.left
 		info, err := os.Stat(r.path())
@@ -71,7 +77,14 @@ func (r *round) uptime() error {
 	expire := []int{50, 100, 3000}[r.rng.IntN(3)]
 	checkpoint := []int{0, 64 << 10, 1 << 20}[r.rng.IntN(3)]
 	delay := time.Duration(r.rng.Int64N(int64(longest)))
-	r.how = fmt.Sprintf("after %v, ext4 commit=%d, dirty for %d ms, checkpoints from %d bytes", delay.Round(time.Millisecond), commit, expire*10, checkpoint)
+	// From the start of the program in one round of four, to hit the making and
+	// opening of the database, else from its first commit.
+	early := r.rng.IntN(4) == 0 && r.deceit == ""
+	since := "first commit"
+	if early {
+		since = "start"
+	}
+	r.how = fmt.Sprintf("%v after its %s, ext4 commit=%d, dirty for %d ms, checkpoints from %d bytes", delay.Round(time.Millisecond), since, commit, expire*10, checkpoint)
 	if err := os.WriteFile("/proc/sys/vm/dirty_expire_centisecs", fmt.Append(nil, expire), 0); err != nil {
 		return err
 	}
@@ -82,14 +95,14 @@ func (r *round) uptime() error {
 	if err := r.disk.plug(options); err != nil {
 		return err
 	}
-	if err := r.writeUntilCut(checkpoint, delay); err != nil {
-		return fmt.Errorf("%s: %w", r.how, err)
+	if err := r.writeUntilCut(checkpoint, early, delay); err != nil {
+		return err
 	}
 	return r.disk.unplug(r.rng)
 }
 
 // writeUntilCut runs the writer in a process of its own.
-func (r *round) writeUntilCut(checkpoint int, delay time.Duration) error {
+func (r *round) writeUntilCut(checkpoint int, early bool, delay time.Duration) error {
 	if err := empty(acksPath, 0); err != nil {
 		return err
 	}
@@ -106,6 +119,11 @@ func (r *round) writeUntilCut(checkpoint int, delay time.Duration) error {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 
+	if !early {
+		if err := firstAck(ended); err != nil {
+			return fmt.Errorf("%w: %s", err, &out)
+		}
+	}
 	select {
 	case err := <-ended:
 		return fmt.Errorf("the writer ended before the cut: %v: %s", err, &out)
@@ -129,12 +147,32 @@ func (r *round) writeUntilCut(checkpoint int, delay time.Duration) error {
 	return err
 }
 
-// keep copies what a round has left to the host.
+// firstAck waits until something was acknowledged.
+func firstAck(ended chan error) error {
+	for from := time.Now(); time.Since(from) < 30*time.Second; {
+		if info, err := os.Stat(acksPath); err == nil && info.Size() > 0 {
+			return nil
+		}
+		select {
+		case err := <-ended:
+			return fmt.Errorf("the writer ended before its first commit: %v", err)
+		case <-time.After(time.Millisecond):
+		}
+	}
+	return errors.New("nothing was acknowledged in 30 s")
+}
+
+// remember copies what the disk has kept to where it can be found when it is wrong.
+func (r *round) remember() error {
+	if err := os.RemoveAll(keptPath); err != nil {
+		return err
+	}
+	return os.CopyFS(keptPath, os.DirFS(r.disk.where))
+}
+
+// keep hands what was remembered to the host.
 func (r *round) keep(name string) {
-	err := r.disk.repaired(func() error {
-		return os.CopyFS(filepath.Join("/mnt/evidence", name), os.DirFS(r.disk.where))
-	})
-	if err != nil {
+	if err := os.CopyFS(filepath.Join(evidencePath, name), os.DirFS(keptPath)); err != nil {
 		fmt.Printf("keep the evidence: %v\n", err)
 	}
 }

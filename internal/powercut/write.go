@@ -93,16 +93,8 @@ func writeMain(args []string) error {
 
 // load returns the first error of a caller; without one it does not return.
 func load(ctx context.Context, db *nearlite.DB, acks *os.File, callers int) error {
-	err := db.Update(ctx, func(tx *nearlite.WriteTx) error {
-		for _, sql := range schema {
-			if _, err := tx.Exec(sql); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("make the tables: %w", err)
+	if err := createTables(ctx, db); err != nil {
+		return err
 	}
 	failed := make(chan error, callers)
 	var wg sync.WaitGroup
@@ -121,6 +113,21 @@ func load(ctx context.Context, db *nearlite.DB, acks *os.File, callers int) erro
 		})
 	}
 	return <-failed
+}
+
+func createTables(ctx context.Context, db *nearlite.DB) error {
+	err := db.Update(ctx, func(tx *nearlite.WriteTx) error {
+		for _, sql := range schema {
+			if _, err := tx.Exec(sql); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("make the tables: %w", err)
+	}
+	return nil
 }
 
 // commit is one transaction.
