@@ -34,12 +34,13 @@ func counted(n int) []uint32 {
 // are there.
 func TestShrinkDuringSync(t *testing.T) {
 	t.Parallel()
+	const size = 2 * writeMost * blockPages // more than one write
 	b := &busy{disk: &disk{left: -1}}
 	m := &Map{f: b}
-	if err := m.load(2000); err != nil {
+	if err := m.load(size); err != nil {
 		t.Fatal(err)
 	}
-	m.Commit(counted(2000), 2000, 1, Place{1, 1, 100})
+	m.Commit(counted(size), size, 1, Place{1, 1, 100})
 	b.meanwhile = func() { m.Commit([]uint32{1}, 100, 2, Place{1, 1, 200}) }
 	if err := m.Sync(); err != nil {
 		t.Fatal(err)
