@@ -75,6 +75,8 @@ var floors = []row{
 	// The suite that every implementation of the engine's Log passes.
 	{floor: 3, pkg: "internal/logtest", may: []string{".", "wal", "pagemap", "archive/crc64iso"}, modules: []string{"pgregory.net/rapid"}},
 
+	// A test that needs a kernel of its own, and so is a program.
+	{floor: 6, pkg: "internal/powercut", may: []string{"."}, modules: []string{"golang.org/x/sys"}},
 	// Nothing a reader must know to understand the product; helpers of tests mostly.
 	{floor: 0, pkg: "internal/...", may: []string{"sqlite", "internal/..."}},
 }
