@@ -60,6 +60,11 @@ func Resume(r io.Reader, s State) *Decoder {
 	return &Decoder{r: r, buf: make([]byte, 0, 128<<10), state: s, data: make([]byte, s.Header.PageSize)}
 }
 
+// ResumeBytes is Resume for the rest of a file that is in memory.
+func ResumeBytes(rest []byte, s State) *Decoder {
+	return &Decoder{buf: rest, state: s, data: make([]byte, s.Header.PageSize)}
+}
+
 func begin(d *Decoder) (*Decoder, error) {
 	b, err := d.need(ltx.HeaderSize)
 	if err != nil {
