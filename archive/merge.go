@@ -225,7 +225,7 @@ func (m *merge) pop() int {
 // read is how many bytes of the objects were used.
 func (m *merge) read() (n int64) {
 	for _, s := range m.sources {
-		n += s.read
+		n += s.before.Offset
 	}
 	return n
 }

@@ -22,7 +22,7 @@ type source struct {
 
 	number uint32 // of the page that comes next; 0: there is none
 	data   []byte
-	read   int64 // bytes of the object until that page
+	before ltxfile.State // of that page, to go on there
 }
 
 // pages is a decoder, or one that runs ahead.
@@ -62,8 +62,8 @@ func (a *reader) explain(o Object, err error) error {
 
 // next goes to the page that comes next; the one before is no longer valid.
 func (s *source) next() error {
+	s.before = s.pages.State()
 	number, data, err := s.pages.Next()
-	s.read = s.pages.State().Offset
 	if err == io.EOF {
 		number, err = 0, nil
 	}
