@@ -421,8 +421,9 @@ func TestMarks(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
 	var ends []int64
+	var sums []uint64
 	b.answer = func(c *Commit) error {
-		ends = append(ends, c.End)
+		ends, sums = append(ends, c.End), append(sums, c.Sum())
 		return nil
 	}
 	b.exec("CREATE TABLE t(x)")
@@ -458,7 +459,21 @@ func TestMarks(t *testing.T) {
 		if i < len(ends) && next.Offset != ends[i] {
 			t.Fatalf("commit %d ends at %d, want %d", i, next.Offset, ends[i])
 		}
+		if i < len(ends) && next.Sum() != sums[i] {
+			t.Errorf("commit %d has the sum %x, want %x", i, next.Sum(), sums[i])
+		}
+		if to, err := begin.To(f, next.Offset); err != nil || to != next {
+			t.Errorf("to byte %d: %v, %v", next.Offset, to, err)
+		}
+		for _, between := range []int64{next.Offset - 1, next.Offset - 24} {
+			if _, err := m.To(f, between); !errors.Is(err, ErrNoCommit) {
+				t.Errorf("to byte %d: %v", between, err)
+			}
+		}
 		m = next
+	}
+	if _, err := begin.To(f, m.Offset+1); !errors.Is(err, ErrNoCommit) {
+		t.Errorf("behind the end: %v", err)
 	}
 	if end, err := begin.End(f); err != nil || end != m {
 		t.Errorf("the end is %v (%v), want %v", end, err, m)

@@ -55,9 +55,11 @@ var ErrSnapshot = errors.New("not the snapshot that the connection has")
 
 // NewSnapshot returns the snapshot of a connection that holds a read transaction,
 // and keeps it for as long as pages are read. The header has to be that of the
-// commit which the transaction sees, no older and no newer one, as
-// [sqlite.Conn.Snapshot] gives it for a snapshot that is held; see [TakeSnapshot]
-// for other connections.
+// commit which the transaction sees, no older and no newer one; only the number of
+// pages can be checked. What [sqlite.Conn.Snapshot] gives is that header unless
+// somebody committed every time it looked; if [sqlite.Conn.WAL], asked once the
+// transaction is open, gives the same, it certainly is. [TakeSnapshot] does all this
+// for a connection without a transaction.
 func NewSnapshot(conn *sqlite.Conn, header sqlite.WALHeader) (*Snapshot, error) {
 	s := &Snapshot{frames: header.MaxFrame(), inFile: header.MaxFrame() == 0}
 	if rc := C.snapshot_open((*C.sqlite3)(conn.Handle()), &s.files); rc != C.SQLITE_OK {
