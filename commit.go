@@ -39,6 +39,10 @@ func (w *writer) commit() {
 // decide has the last word.
 func (w *writer) seal() error {
 	w.endGroup()
+	if w.dirty && w.succeeded() == 0 { // whoever wrote has failed since
+		w.rollback()
+		return nil
+	}
 	w.announceBarrier()
 	w.accepted, w.refusal = false, nil
 	from := time.Now()

@@ -273,11 +273,14 @@ type shot struct {
 
 // snapshot takes a snapshot of which the map knows everything.
 func (s *shipper) snapshot() (*shot, error) {
-	for range 100 {
+	for range 1000 {
 		if err := s.conn.RefreshNow(); err != nil {
 			return nil, s.db.explain("take a snapshot of", err)
 		}
 		h := s.conn.Snapshot()
+		if now, _, ok := s.conn.WAL(); !ok || now != h { // somebody commits: it might be of the commit before
+			continue
+		}
 		if s.db.positions.knows(&h, s.db.history.pages.Head().WAL, s.db.walEnd(h.MaxFrame())) {
 			snap, err := wal.NewSnapshot(s.conn, h)
 			if err != nil {

@@ -8,11 +8,25 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/nearlite/nearlite/sqlite"
 )
+
+// A line leads to a log until it is cut.
+type line struct {
+	Log
+	cut atomic.Bool
+}
+
+func (l *line) Append(ctx context.Context, e *Entry) error {
+	if l.cut.Load() {
+		return fmt.Errorf("%w: the line is cut", ErrNotCommitted)
+	}
+	return l.Log.Append(ctx, e)
+}
 
 func openLogged(t testing.TB, path string, l Log, d Durability) *DB {
 	t.Helper()
@@ -202,9 +216,8 @@ func TestReconcile(t *testing.T) {
 			return copyDatabase(t, db.Path(), t.TempDir()), l
 		}, 3, ""},
 		{"killed, with commits beyond the log", func(t *testing.T, l *memoryLog, db *DB) (string, Log) {
-			l.say(ErrNotCommitted)
+			db.opts.Log.(*line).cut.Store(true)
 			db.Exec(bg, "INSERT INTO t VALUES (4, 'four')")
-			l.say(nil)
 			return copyDatabase(t, db.Path(), t.TempDir()), l
 		}, -1, ""},
 		{"copied", func(t *testing.T, l *memoryLog, db *DB) (string, Log) {
@@ -267,7 +280,7 @@ func TestReconcile(t *testing.T) {
 			t.Run(tt.name+", "+d.String(), func(t *testing.T) {
 				t.Parallel()
 				l := &memoryLog{}
-				db := openLogged(t, filepath.Join(t.TempDir(), "l.db"), l, d)
+				db := openLogged(t, filepath.Join(t.TempDir(), "l.db"), &line{Log: l}, d)
 				if err := db.Exclusive(bg, func(c *sqlite.Conn) error { return c.Exec(schema) }); err != nil {
 					t.Fatal(err)
 				}

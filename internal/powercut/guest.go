@@ -127,6 +127,7 @@ func runTrials(s settings) bool {
 		sum, err := t.run(context.Background(), s)
 		if err != nil {
 			fmt.Printf("%v: %v\n", t, err)
+			lastWords(s, t)
 			return false
 		}
 		complaint := t.complaint(sum)
@@ -138,6 +139,23 @@ func runTrials(s settings) bool {
 		fmt.Printf("no case is called %q\n", s.only)
 	}
 	return held && ran > 0
+}
+
+// lastWords prints what the kernel had to say about a disk that failed, and keeps
+// its image.
+func lastWords(s settings, t trial) {
+	if text, err := run("", "dmesg"); err == nil {
+		lines := strings.Split(text, "\n")
+		fmt.Println(strings.Join(lines[max(0, len(lines)-8):], "\n"))
+	}
+	if err := copySparse(filepath.Join(evidencePath, t.file(s)+".ext4"), "/mnt/image"); err != nil {
+		fmt.Printf("keep the evidence: %v\n", err)
+	}
+}
+
+// file is a name for the evidence of a trial.
+func (t trial) file(s settings) string {
+	return fmt.Sprintf("%s-%d", strings.ReplaceAll(t.String(), "/", "-"), s.seed)
 }
 
 // A tally adds up the rounds of a trial.
@@ -186,7 +204,7 @@ func (t trial) run(ctx context.Context, s settings) (sum tally, err error) {
 			for _, p := range f.problems {
 				fmt.Println("   ", p)
 			}
-			r.keep(fmt.Sprintf("%s-%d-%d", strings.ReplaceAll(t.String(), "/", "-"), s.seed, i+1))
+			r.keep(fmt.Sprintf("%s-%d", t.file(s), i+1))
 		}
 	}
 	return sum, nil
