@@ -71,6 +71,12 @@ func (w *writer) seal() error {
 	case errors.Is(err, sqlite.CodeConstraint):
 		return w.db.explain("commit", err)
 	case w.db.history != nil: // the barrier has cut back what there was of it
+		if cause := w.db.barrier().Err(); cause != nil && errors.Is(err, sqlite.CodeIOErrFsync) {
+			err = fmt.Errorf("%w: %w", err, cause)
+		}
+		if diskFull(err) {
+			w.fullAt = time.Now()
+		}
 		return w.db.explain("commit", err)
 	}
 	return w.resolve(err)
