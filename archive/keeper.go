@@ -83,7 +83,7 @@ func (k *keeper) close() {
 // run is the background's one goroutine.
 func (k *keeper) run() {
 	m := newMaintenance(k.a)
-	var hinted time.Time // tried
+	hinted := time.Now() // or tried to
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var unhinted int64

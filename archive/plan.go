@@ -115,43 +115,49 @@ func (w *ways) gap(after, target uint64) error {
 	return fmt.Errorf("%w: no object ends with entry %d; the last before it that can be had is %d", ErrIncomplete, target, end)
 }
 
-// withoutStrays leaves out what a writer stored that did not know that its entry was
-// in the log already, merged and deleted: objects of single entries younger than
-// one above them that has the same entry.
+// withoutStrays leaves out what a writer may have stored that did not know that its
+// entry was in the log already, merged and deleted. Single entries are deleted from
+// the first on, so that those which are left are next to each other up to the
+// newest, and were stored in that order; an object below them is a stray, if a
+// merged one has its entry.
 func withoutStrays(objects []Object) []Object {
-	var merged []Object
+	var single, merged []Object
 	for _, o := range objects {
-		if o.Level > 0 && o.Level <= levelTop {
+		switch {
+		case o.Level == 0:
+			single = append(single, o)
+		case o.Level <= levelTop:
 			merged = append(merged, o)
 		}
 	}
-	slices.SortFunc(merged, func(a, b Object) int { return cmp.Compare(a.Min, b.Min) })
-	oldest := coverTimes(merged)
-	return slices.DeleteFunc(slices.Clone(objects), func(o Object) bool {
-		if o.Level > 0 {
-			return false
+	byMin := func(a, b Object) int { return cmp.Compare(a.Min, b.Min) }
+	slices.SortFunc(single, byMin)
+	slices.SortFunc(merged, byMin)
+	run := len(single) - 1
+	for ; run > 0; run-- {
+		before, o := single[run-1], single[run]
+		if before.Max+1 != o.Min || before.Time.After(o.Time.Add(time.Hour)) {
+			break
 		}
-		t := oldest(o.Max)
-		return !t.IsZero() && t.Before(o.Time)
-	})
+	}
+	strays := map[string]bool{}
+	has := covers(merged)
+	for _, o := range single[:max(run, 0)] {
+		if o.Min > 1 && has(o.Max) {
+			strays[o.Key] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(objects), func(o Object) bool { return strays[o.Key] })
 }
 
-// coverTimes returns a function that tells when the first object was stored that
-// has an entry, zero if none has. It has to be asked in ascending order.
-func coverTimes(byMin []Object) func(txid uint64) time.Time {
-	var open []Object
-	next := 0
-	return func(txid uint64) time.Time {
+// covers returns a function that tells whether an object has an entry. It has to be
+// asked in ascending order.
+func covers(byMin []Object) func(txid uint64) bool {
+	next, most := 0, uint64(0)
+	return func(txid uint64) bool {
 		for ; next < len(byMin) && byMin[next].Min <= txid; next++ {
-			open = append(open, byMin[next])
+			most = max(most, byMin[next].Max)
 		}
-		open = slices.DeleteFunc(open, func(o Object) bool { return o.Max < txid })
-		var oldest time.Time
-		for _, o := range open {
-			if oldest.IsZero() || o.Time.Before(oldest) {
-				oldest = o.Time
-			}
-		}
-		return oldest
+		return most >= txid
 	}
 }
