@@ -415,7 +415,7 @@ func (db *DB) Close() error {
 func (db *DB) release() error {
 	err := db.readers.close()
 	if db.ship != nil {
-		err = errors.Join(err, db.ship.conn.Close())
+		err = errors.Join(err, db.ship.close())
 	}
 	if db.writer.conn != nil {
 		db.writer.sql.finalize()

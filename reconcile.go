@@ -47,6 +47,7 @@ type reconciliation struct {
 	rebuild  string        // why the file has to be made anew; "": it need not be
 	verify   bool          // the file has to have the checksum of the log's last entry
 	restored bool          // it was made of the log
+	closed   bool          // it was closed, and is as it was then
 }
 
 // reconcile finds out how file and log stand to each other, and cuts the WAL.
@@ -107,6 +108,7 @@ func (db *DB) remember() error {
 		return err
 	}
 	db.reconciled.entry = head.Entry
+	db.reconciled.closed = head.Clean != (pagemap.Stamp{}) && head.Clean == stamp(db.path)
 	if head.Entry.TXID == 0 || head.Clean == (pagemap.Stamp{}) || head.Clean == stamp(db.path) {
 		return nil
 	}
@@ -249,7 +251,7 @@ func (db *DB) makeOfLog(ctx context.Context) error {
 			return fmt.Errorf("open %s: make it from the log: %w", db.path, err)
 		}
 	}
-	for _, suffix := range []string{"-wal", "-shm", "-map"} {
+	for _, suffix := range []string{"-wal", "-shm", "-map", "-sums"} {
 		if err := ignoreNotExist(os.Remove(db.path + suffix)); err != nil {
 			return fmt.Errorf("open %s: make it from the log: %w", db.path, err)
 		}
@@ -396,8 +398,16 @@ func (s *shipper) begin(ctx context.Context) error {
 // errLogDiffers has the file made anew.
 var errLogDiffers = errors.New("the file's pages do not come to the checksum of the log's last entry")
 
-// sumAll reads the whole database.
+// sumAll takes the checksums of all pages, from the whole database if they were not
+// kept.
 func (s *shipper) sumAll(ctx context.Context, snap *shot) error {
+	if r := &s.db.reconciled; r.closed && snap.place.Offset == 0 {
+		if ok, err := s.sums.load(s.db.sumsPath(), snap.Pages(), r.entry.Sum); ok || err != nil {
+			return err
+		}
+	} else if err := ignoreNotExist(os.Remove(s.db.sumsPath())); err != nil {
+		return err
+	}
 	s.sums.stretch(int(snap.Pages()))
 	lock := lockPage(s.db.pageSize)
 	numbers := make([]uint32, 0, snap.Pages())

@@ -387,6 +387,17 @@ func (s *shipper) finish() {
 	}
 }
 
+// close closes the connection, and keeps the checksums if they are those of what the
+// file has.
+func (s *shipper) close() error {
+	err := s.conn.Close()
+	h := s.db.history
+	if s.lost == nil && s.last.TXID > 0 && h.pages.Head().Change == s.change && s.db.closing.Load() {
+		err = errors.Join(err, s.sums.save(s.db.sumsPath()))
+	}
+	return err
+}
+
 // mayWrite waits while the log lags behind further than LogLag.
 func (s *shipper) mayWrite(ctx context.Context) error {
 	limit := s.db.opts.LogLag
