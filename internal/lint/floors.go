@@ -61,7 +61,7 @@ var floors = []row{
 	{floor: 3, pkg: "cache", may: []string{"."}},
 
 	// Every connection is hardened, by the binding's switches and limits.
-	{floor: 4, pkg: "catalog", may: []string{".", "sqlite", "archive"}},
+	{floor: 4, pkg: "catalog", may: []string{".", "sqlite", "archive", "pagemap", "storage"}},
 	{floor: 4, pkg: "replica", may: []string{".", "wal", "archive", "hrana", "pagesync"}, modules: []string{ltx, websocket}},
 
 	{floor: 5, pkg: "server/...", allBelow: true, may: []string{"server/..."}},
