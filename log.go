@@ -48,13 +48,17 @@ type Log interface {
 // Head describes an entry of a log, and the database as it is after it.
 type Head struct {
 	TXID     uint64        // number of the entry, from 1
-	Epoch    uint32        // names the opening of the database that wrote it; random
+	Epoch    uint32        // names the opening of the database that wrote it; random; 0: not written by this package, and without a Sum
 	Sum      uint32        // of the database's pages: the low half of the sum in [Entry]
 	Time     time.Time     // when it was made, to the millisecond, by the writer's clock
 	PageSize int           // bytes
 	Pages    uint32        // size of the database in pages
 	WAL      pagemap.Place // of the writer, behind the entry
 }
+
+// hasSum reports whether an entry says what the database comes to. One that stock
+// Litestream wrote does not.
+func (h *Head) hasSum() bool { return h.Epoch != 0 }
 
 // An Entry is on its way into a log.
 type Entry struct {

@@ -152,9 +152,9 @@ func lockPage(pageSize int) uint32 { return ltx.LockPgno(uint32(pageSize)) }
 func (r *reconciliation) judge() error {
 	head, known := r.head, r.entry
 	switch {
-	case head.TXID == known.TXID && (head.TXID == 0 || head.Sum == uint32(known.Sum)):
+	case head.TXID == known.TXID && (head.TXID == 0 || !head.hasSum() || head.Sum == uint32(known.Sum)):
 		return nil
-	case head.TXID > known.TXID && head.Epoch == known.Epoch:
+	case head.TXID > known.TXID && head.Epoch == known.Epoch && head.hasSum():
 		return nil // written before the process died, and not noted
 	case known.TXID == 0:
 		return fmt.Errorf("%w: the log has %d entries, and this file was never part of it: name an empty log, or move the file away to have it made from the log", ErrLogMismatch, head.TXID)
@@ -208,7 +208,7 @@ func (db *DB) compareWAL(ctx context.Context) error {
 			return nil
 		}
 		return db.cutWAL(f, at.Offset)
-	case int32(m.Salt1-end.Salt1) < 0 && end.Offset > 0: // salts count up
+	case r.head.Epoch == r.entry.Epoch && int32(m.Salt1-end.Salt1) < 0 && end.Offset > 0: // salts count up during an opening
 		r.rebuild = "the write-ahead log is older than what the log has"
 		return db.makeOfLog(ctx)
 	case !cut:
@@ -368,7 +368,8 @@ func (s *shipper) begin(ctx context.Context) error {
 	s.last, s.change = r.head, r.entry.Change
 	s.txid.Store(r.head.TXID)
 	head := pages.Head()
-	same := r.head.TXID > 0 && uint32(s.sums.total) == r.head.Sum && snap.Pages() == r.head.Pages
+	same := r.head.TXID > 0 && uint32(s.sums.total) == r.head.Sum && snap.Pages() == r.head.Pages ||
+		r.restored && !r.head.hasSum()
 	switch {
 	case r.head.TXID == 0:
 	case same: // whatever the map says, the log has all of it

@@ -398,19 +398,22 @@ func (s *shipper) close() error {
 	return err
 }
 
-// mayWrite waits while the log lags behind further than LogLag.
-func (s *shipper) mayWrite(ctx context.Context) error {
-	limit := s.db.opts.LogLag
-	if limit == 0 || s.db.opts.Durability == Archived {
+// waitForLog waits while the log lags behind further than LogLag. As for SQLite's
+// lock, all who wait do so for BusyTimeout together.
+func (w *writer) waitForLog(ctx context.Context) error {
+	s, limit := w.db.ship, w.db.opts.LogLag
+	if limit == 0 || w.db.opts.Durability == Archived {
 		return nil
 	}
-	from := time.Now()
 	for {
 		since := s.waited.Load()
 		if since == 0 || time.Since(time.Unix(0, since)) < limit {
 			return nil
 		}
-		if time.Since(from) > s.db.opts.BusyTimeout {
+		if w.lockBy.IsZero() {
+			w.lockBy = time.Now().Add(w.db.opts.BusyTimeout)
+		}
+		if time.Now().After(w.lockBy) {
 			return s.behind(time.Since(time.Unix(0, since)))
 		}
 		if !sleep(ctx, 5*time.Millisecond) {

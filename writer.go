@@ -443,7 +443,7 @@ func (w *writer) begin(ctx context.Context) error {
 		return ErrDiskFull
 	}
 	if w.db.ship != nil {
-		if err := w.db.ship.mayWrite(ctx); err != nil {
+		if err := w.waitForLog(ctx); err != nil {
 			return err
 		}
 	}
