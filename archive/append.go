@@ -34,10 +34,14 @@ func (a *Archive) append(ctx context.Context, e *nearlite.Entry) (Object, error)
 		return Object{}, refused(err)
 	}
 	defer c.release()
-	a.introduce(ctx, e)
+	if e.TXID > before.TXID {
+		a.introduce(ctx, e)
+	}
 	at := time.Now()
 	o := Object{Key: a.layout.key(0, e.TXID, e.TXID), Min: e.TXID, Max: e.TXID, Size: c.size}
-	if o.Time, err = a.create(ctx, e, o, c); err == nil {
+	if e.TXID == before.TXID { // an entry that was appended may be appended again
+		o.Time, err = a.compare(ctx, e, o, c)
+	} else if o.Time, err = a.create(ctx, e, o, c); err == nil {
 		err = a.lookBack(ctx, o)
 	}
 	a.mu.Lock()
@@ -157,6 +161,18 @@ func (a *Archive) create(ctx context.Context, e *nearlite.Entry, o Object, c *co
 	if err != nil && !lost {
 		err = refused(err)
 	}
+	return stored, err
+}
+
+// compare returns when the last entry was stored, if it is this one.
+func (a *Archive) compare(ctx context.Context, e *nearlite.Entry, o Object, c *content) (stored time.Time, err error) {
+	err = a.patiently(ctx, func() error {
+		stored, err = a.ours(ctx, o.Key, c)
+		if err == nil && stored.IsZero() {
+			err = a.fenced(ctx, e.TXID)
+		}
+		return err
+	})
 	return stored, err
 }
 

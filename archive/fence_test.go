@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -86,12 +87,12 @@ func both(a, b storagetest.Faults) storagetest.Faults {
 // then is the first fault for the first Create of an entry, and the second for all
 // others.
 func then(first, others storagetest.Fault) storagetest.Faults {
-	n := 0
+	var n atomic.Int64
 	return func(op, key string) storagetest.Fault {
 		if op != "create" || !strings.HasSuffix(key, ".ltx") {
 			return storagetest.Fault{}
 		}
-		if n++; n == 1 {
+		if n.Add(1) == 1 {
 			return first
 		}
 		return others

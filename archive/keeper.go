@@ -25,7 +25,7 @@ type keeper struct {
 
 	mu      sync.Mutex // guards the following
 	running bool
-	asleep  bool // without a time to wake up
+	eager   bool // to hear of the next entry
 	news    news // since it was last looked at
 }
 
@@ -41,8 +41,8 @@ func (k *keeper) init(a *Archive) {
 	k.wake = make(chan struct{}, 1)
 }
 
-// appended takes note of an entry. It wakes the keeper only if that would sleep on,
-// or if there are enough for another hint.
+// appended takes note of an entry. It wakes the keeper only if that has something to
+// begin with it, or if there are enough for another hint.
 func (k *keeper) appended(o Object) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -54,8 +54,8 @@ func (k *keeper) appended(o Object) {
 			k.done.Go(k.run)
 		}
 	}
-	if k.asleep || k.news.entries == hintEntries {
-		k.asleep = false
+	if k.eager || k.news.entries == hintEntries {
+		k.eager = false
 		select {
 		case k.wake <- struct{}{}:
 		default:
@@ -101,7 +101,7 @@ func (k *keeper) run() {
 		if unhinted > 0 {
 			next = sooner(next, hintDue(hinted, unhinted))
 		}
-		if k.sleep(timer, next) != nil {
+		if k.sleep(timer, next, unhinted == 0 || m.idle()) != nil {
 			return
 		}
 	}
@@ -122,16 +122,16 @@ func sooner(a, b time.Time) time.Time {
 	return a
 }
 
-// sleep waits until a time, if it is not zero, or until something was appended. It
-// returns an error when it is all over.
-func (k *keeper) sleep(timer *time.Timer, until time.Time) error {
+// sleep waits until a time, if it is not zero, or, if it is eager, until something
+// was appended. It returns an error when it is all over.
+func (k *keeper) sleep(timer *time.Timer, until time.Time, eager bool) error {
 	timer.Stop()
 	var tick <-chan time.Time
 	k.mu.Lock()
-	k.asleep = until.IsZero() && k.news.entries == 0
-	again := until.IsZero() && k.news.entries > 0
+	news := k.news.entries > 0
+	k.eager = eager && !news
 	k.mu.Unlock()
-	if again {
+	if eager && news {
 		return k.ctx.Err()
 	}
 	if !until.IsZero() {

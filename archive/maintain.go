@@ -59,6 +59,9 @@ func arm(t *time.Time, now time.Time, after time.Duration) {
 	}
 }
 
+// idle reports whether the next entry is one to begin with.
+func (m *maintenance) idle() bool { return m.a.opts.Maintain && m.merge[0].IsZero() }
+
 // due is when there is something to do, zero if nothing is.
 func (m *maintenance) due() time.Time {
 	next := m.prune

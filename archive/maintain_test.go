@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nearlite/nearlite/storage"
+	"github.com/nearlite/nearlite/wal"
 )
 
 // all lists an archive.
@@ -192,6 +193,13 @@ func TestRequests(t *testing.T) {
 	}
 	if r := reader.Requests(); r.Lists != 1 || r.Gets != 2 || r.Puts != 0 {
 		t.Errorf("looking for the head asks for %+v", r)
+	}
+	before = reader.Requests()
+	if _, err := reader.Read(t.Context(), 8, func(wal.Page) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if r := reader.Requests(); r.Lists != before.Lists+1 || r.Gets != before.Gets+3 {
+		t.Errorf("reading three entries asks for %+v after %+v", r, before)
 	}
 }
 

@@ -54,7 +54,7 @@ func (a *reader) read(ctx context.Context, after uint64, visit func(wal.Page) er
 // the newest. What was deleted since it was listed is chosen anew.
 func (a *reader) openNewest(ctx context.Context, after uint64) (*merge, error) {
 	for tries := 3; ; tries-- {
-		objects, err := a.inventory(ctx)
+		objects, err := a.since(ctx, after)
 		if err != nil {
 			return nil, err
 		}
@@ -80,6 +80,26 @@ func newestOf(objects []Object) (txid uint64) {
 		txid = max(txid, o.Max)
 	}
 	return txid
+}
+
+// since returns objects that lead from an entry to the newest one. If single entries
+// do, and there are not too many, it is not worth looking for others.
+func (a *reader) since(ctx context.Context, after uint64) ([]Object, error) {
+	const most = 256
+	var single []Object
+	if after > 0 {
+		err := a.list(ctx, 0, after-1, func(o Object) bool {
+			single = append(single, o)
+			return o.Min == after+uint64(len(single))-1 && len(single) <= most
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if n := len(single); n > 0 && n <= most && single[n-1].Max == after+uint64(n)-1 {
+		return single, nil
+	}
+	return a.inventory(ctx)
 }
 
 // inventory returns the objects that are of use to get to the newest entry: all but

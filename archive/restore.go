@@ -170,6 +170,7 @@ func (p *part) publish(dest string) error {
 	if err := vacant(dest); err != nil {
 		return err
 	}
+	p.close() // some systems do not rename what is open
 	if err := os.Rename(p.file.Name(), dest); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -210,9 +211,9 @@ func TestRestoreFromFaultyStore(t *testing.T) {
 	h, s := newHistory(t, 4096), directory(t, t.TempDir())
 	h.live(open(t, s, nil), 8)
 	for n := range 12 {
-		calls := 0
+		var calls atomic.Int64
 		f := storagetest.Faulty(s, func(op, key string) storagetest.Fault {
-			if calls++; calls == n+1 {
+			if calls.Add(1) == int64(n)+1 {
 				return storagetest.Fault{Before: storagetest.ErrLost}
 			}
 			return storagetest.Fault{}

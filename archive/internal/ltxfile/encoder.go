@@ -49,14 +49,12 @@ type batch struct {
 }
 
 // NewEncoder returns an encoder to Begin a file with.
-func NewEncoder() *Encoder {
-	return &Encoder{workers: make(chan struct{}, max(1, min(runtime.GOMAXPROCS(0), 4)))}
-}
+func NewEncoder() *Encoder { return &Encoder{} }
 
 // Begin begins a file.
 func (e *Encoder) Begin(w io.Writer, h ltx.Header) error {
 	e.drop()
-	*e = Encoder{w: w, header: h, index: e.index[:0], out: e.out, batch: e.batch, free: e.free, workers: e.workers}
+	*e = Encoder{w: w, header: h, index: e.index[:0], out: e.out, batch: e.batch, free: e.free}
 	h.Version = ltx.Version
 	if e.err = h.Validate(); e.err != nil {
 		return e.err
@@ -149,13 +147,16 @@ func (e *Encoder) newBatch() *batch {
 		e.free = e.free[:n-1]
 		return b
 	}
-	return &batch{done: make(chan struct{}, 1)}
+	return &batch{}
 }
 
 // dispatch hands the batch to a goroutine, and writes the oldest if there are enough.
 func (e *Encoder) dispatch() {
 	b, size := e.batch, int(e.header.PageSize)
-	e.batch = nil
+	if e.workers == nil {
+		e.workers = make(chan struct{}, max(1, min(runtime.GOMAXPROCS(0), 4)))
+	}
+	e.batch, b.done = nil, make(chan struct{}, 1)
 	e.pending = append(e.pending, b)
 	e.workers <- struct{}{}
 	go func() {
