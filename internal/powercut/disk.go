@@ -117,7 +117,7 @@ func (d *disk) mark() error {
 		return err
 	}
 	defer f.Close()
-	for from := time.Now(); time.Since(from) < 10*time.Second; time.Sleep(time.Millisecond) {
+	for from := time.Now(); time.Since(from) < 10*time.Second; time.Sleep(10 * time.Millisecond) {
 		entries, _, err := readLog(f)
 		if err != nil {
 			return err

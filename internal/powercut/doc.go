@@ -41,7 +41,8 @@
 // “cache” (dm-log-writes) keeps what was flushed, or written with FUA; of all the
 // rest, sector by sector, a random part: a disk with a volatile cache that takes
 // its writes in any order. It shows that nothing rests on the order of writes
-// between two flushes.
+// between two flushes. Only ext4's superblock is never torn: without it there is
+// no mount.
 //
 // # Controls
 //

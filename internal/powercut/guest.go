@@ -93,6 +93,10 @@ func prepare(evidence string) error {
 			return err
 		}
 	}
+	// From now on the kernel's errors are worth reading.
+	if err := os.WriteFile("/proc/sys/kernel/printk", []byte("4"), 0); err != nil {
+		return err
+	}
 	// The kernel looks twice a second for what is old enough to be written back.
 	return os.WriteFile("/proc/sys/vm/dirty_writeback_centisecs", []byte("50"), 0)
 }
@@ -189,7 +193,9 @@ func (t trial) run(ctx context.Context, s settings) (sum tally, err error) {
 		if err != nil {
 			return sum, fmt.Errorf("cut %d, %s: %w", i+1, r.how, err)
 		}
-		sum.cuts++
+		if sum.cuts++; sum.cuts%50 == 0 && sum.cuts < rounds {
+			fmt.Printf("%v: %d of %d cuts\n", t, sum.cuts, rounds)
+		}
 		sum.acked += len(r.acks)
 		sum.lost += f.lost
 		if f.lost > 0 {

@@ -39,35 +39,55 @@ func writeLog(entries []logged, letters string) []byte {
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	log := writeLog([]logged{
-		{at: 0, size: 1024},
-		{at: 512, size: 512},
-		{at: 0, size: 512, flags: logDiscard},
+		{at: 8192, size: 1024},
+		{at: 8704, size: 512},
+		{at: 8192, size: 512, flags: logDiscard},
 		{flags: logMark, mark: cutMark},
-		{at: 1024, size: 1024},
+		{at: 9216, size: 1024},
 		{flags: logMark, mark: "end"},
 	}, "abcde")
+	seen := keptOf(t, log, 8192, 8704, 9216, 9728)
+	if len(seen) != 4 || seen["ac.."] == 0 || seen["acd."] == 0 || seen["ac.e"] == 0 || seen["acde"] == 0 {
+		t.Errorf("the disk kept %v", seen)
+	}
+}
+
+func TestSuperblockIsWhole(t *testing.T) {
+	t.Parallel()
+	log := writeLog([]logged{{flags: logMark, mark: cutMark}, {at: 0, size: 4608}}, "abcdefghi")
+	seen := keptOf(t, log, 0, 1024, 1536, 3584, 4096)
+	if len(seen) != 4 || seen["....."] == 0 || seen["acdhi"] == 0 || seen["acdh."] == 0 || seen["....i"] == 0 {
+		t.Errorf("the disk kept %v", seen)
+	}
+}
+
+// keptOf replays a log many times and returns what was at these places.
+func keptOf(t *testing.T, log []byte, places ...int) map[string]int {
+	t.Helper()
 	seen := map[string]int{}
 	for seed := range uint64(200) {
 		image, err := os.Create(filepath.Join(t.TempDir(), "image"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := image.Write(bytes.Repeat([]byte{'.'}, 2048)); err != nil {
+		if _, err := image.Write(bytes.Repeat([]byte{'.'}, 10240)); err != nil {
 			t.Fatal(err)
 		}
 		if err := replay(bytes.NewReader(log), image, rand.New(rand.NewPCG(seed, 0))); err != nil {
 			t.Fatal(err)
 		}
-		data := make([]byte, 2048)
+		data := make([]byte, 10240)
 		if _, err := image.ReadAt(data, 0); err != nil {
 			t.Fatal(err)
 		}
 		image.Close()
-		seen[string([]byte{data[0], data[512], data[1024], data[1536]})]++
+		var kept []byte
+		for _, at := range places {
+			kept = append(kept, data[at])
+		}
+		seen[string(kept)]++
 	}
-	if len(seen) != 4 || seen["ac.."] == 0 || seen["acd."] == 0 || seen["ac.e"] == 0 || seen["acde"] == 0 {
-		t.Errorf("the disk kept %v", seen)
-	}
+	return seen
 }
 
 func TestReplayRefuses(t *testing.T) {
