@@ -158,6 +158,9 @@ func (c *Catalog) databases() string { return filepath.Join(c.dir, "databases") 
 // Dir returns the directory of the catalog.
 func (c *Catalog) Dir() string { return c.dir }
 
+// Archived reports whether there is an archive.
+func (c *Catalog) Archived() bool { return c.opts.Archive != nil }
+
 // path returns where the file of a database is.
 func (c *Catalog) path(id ID) string { return filepath.Join(c.databases(), id.String()+".db") }
 
