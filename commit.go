@@ -71,7 +71,7 @@ func (w *writer) seal() error {
 	case errors.Is(err, sqlite.CodeConstraint):
 		return w.db.explain("commit", err)
 	case w.db.history != nil: // the barrier has cut back what there was of it
-		if cause := w.db.barrier().Err(); cause != nil && errors.Is(err, sqlite.CodeIOErrFsync) {
+		if cause := w.db.barrier().Err(); cause != nil && (errors.Is(err, sqlite.CodeIOErrFsync) || errors.Is(err, sqlite.CodeIOErrWrite)) {
 			err = fmt.Errorf("%w: %w", err, cause)
 		}
 		if diskFull(err) {

@@ -42,7 +42,6 @@ struct wal_file {
   sqlite3_file base;
   barrier_vfs *vfs;
   int page;  /* bytes; 0 while the file has no header */
-  int fresh; /* it has a new header that Go was not told of */
   unsigned salt1, salt2; /* of that header */
   sqlite3_file *real;
 };
@@ -120,11 +119,15 @@ static int find_page_size(sqlite3_file *f) {
   return rc;
 }
 
-/* Tells Go of a new header. After an error SQLite writes it again before any
-** frame: as long as the WAL has none, every transaction begins with the header. */
-static int tell_began(wal_file *w, int failure) {
-  w->fresh = 0;
-  return goBarrierBegan(w->vfs->handle, w->salt1, w->salt2) == BARRIER_OK ? SQLITE_OK : failure;
+/* Takes note of a new header, and tells Go BEFORE it is written: from then on the
+** frames of the run before are lost to whoever recovers the WAL. After an error SQLite
+** comes with it again before any frame: as long as the WAL has none, every transaction
+** begins with the header. */
+static int begins(wal_file *w, const unsigned char *header) {
+  w->page = (int)get4(header + 8);
+  w->salt1 = get4(header + 16);
+  w->salt2 = get4(header + 20);
+  return goBarrierBegan(w->vfs->handle, w->salt1, w->salt2) == BARRIER_OK ? SQLITE_OK : SQLITE_IOERR_WRITE;
 }
 
 /* Cuts off what the transaction has written. */
@@ -150,27 +153,17 @@ static int before_write(sqlite3_file *f, const void *data, int n, sqlite3_int64 
   int rc = SQLITE_OK;
   if (at < WAL_HEADER) {
     forget_file(w); /* the WAL begins again */
-    return SQLITE_OK;
+    return at == 0 && n == WAL_HEADER ? begins(w, data) : SQLITE_OK;
   }
-  if (w->fresh) rc = tell_began(w, SQLITE_IOERR_WRITE);
-  if (rc != SQLITE_OK || n != FRAME_HEADER) return rc; /* no page is so small */
+  if (n != FRAME_HEADER) return SQLITE_OK; /* no page is so small */
   if (w->page == 0) rc = find_page_size(f);
   return rc == SQLITE_OK ? note_frame(w, data, at) : rc;
 }
 
 static int w_write(sqlite3_file *f, const void *data, int n, sqlite3_int64 at) {
-  wal_file *w = (wal_file *)f;
-  const unsigned char *header = data;
   int rc = before_write(f, data, n, at);
   if (rc == SQLITE_OK) rc = CALL(f, xWrite, data, n, at);
-  if (rc != SQLITE_OK) return failed(w, rc);
-  if (at == 0 && n == WAL_HEADER) {
-    w->page = (int)get4(header + 8);
-    w->salt1 = get4(header + 16);
-    w->salt2 = get4(header + 20);
-    w->fresh = 1;
-  }
-  return SQLITE_OK;
+  return rc == SQLITE_OK ? rc : failed((wal_file *)f, rc);
 }
 
 /* A COMMIT reads when it has to compute checksums again. */
@@ -209,10 +202,6 @@ static int ask(wal_file *w) {
 static int w_sync(sqlite3_file *f, int flags) {
   wal_file *w = (wal_file *)f;
   barrier_vfs *b = w->vfs;
-  if (w->fresh) {
-    int rc = tell_began(w, SQLITE_IOERR_FSYNC);
-    if (rc != SQLITE_OK) return rc;
-  }
   if (b->pending.file != w || b->pending.end < 0) return CALL(f, xSync, flags); /* of the header, or before a checkpoint */
   int said = ask(w);
   if (said == BARRIER_REFUSED) {

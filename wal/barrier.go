@@ -46,7 +46,7 @@ import (
 //     commit that a recovery would take for a commit. A COMMIT that fails before
 //     its sync may have written all its frames: they are cut off where it fails,
 //     under its write lock, or by [Barrier.RolledBack].
-//  2. No frame of a new run of the WAL is written BEFORE the salts of that run were
+//  2. No header of a new run of the WAL is written BEFORE the salts of that run were
 //     told; see [NewBarrier].
 //
 // Between the sync and the wal-index SQLite can still fail, for want of shared
@@ -80,15 +80,12 @@ var barriers atomic.Int64
 // one.
 //
 // The WAL begins again when all of it was copied into the database and nobody reads
-// it any more. Then began, if it is not nil, is told the salts of the new run: after
-// the WAL's new header is written, BEFORE that header is synced, and before any
-// frame. SQLite syncs the header on every synchronous level but OFF, and at once,
-// since otherwise the disk could keep new frames behind an old header; only where
-// the VFS promises to write in order it does not, and then the first frame waits
-// for began. If began fails, so does the transaction, with SQLITE_IOERR_FSYNC (or
-// SQLITE_IOERR_WRITE, where there is no sync), and the next one tries again: the
-// WAL has no frame yet. The salts may be others then. What holds for a [Sink] holds
-// for began.
+// it any more. Then began, if it is not nil, is told the salts of the new run, BEFORE
+// the WAL's new header is written: whoever recovers the WAL behind that header finds
+// none of the frames of the run before. If began fails, so does the transaction, with
+// SQLITE_IOERR_WRITE, and the next one tries again: the WAL is as it was. A run that
+// was told need not begin, when its header cannot be written or the process dies; the
+// salts may be others the next time. What holds for a [Sink] holds for began.
 func NewBarrier(base string, sink Sink, began func(salt1, salt2 uint32) error) (*Barrier, error) {
 	if err := sqlite.Initialize(); err != nil {
 		return nil, fmt.Errorf("register a barrier: %w", err)
@@ -134,7 +131,7 @@ func (b *Barrier) RolledBack() error {
 }
 
 // Err returns the sink's answer to the last commit, or what began said since: the
-// reason, when a COMMIT has failed with SQLITE_IOERR_FSYNC. The writer's goroutine
+// reason, when a COMMIT has failed with SQLITE_IOERR_FSYNC or SQLITE_IOERR_WRITE. The writer's goroutine
 // asks.
 func (b *Barrier) Err() error { return b.err }
 
