@@ -44,6 +44,7 @@ import (
 type reconciliation struct {
 	head     Head
 	entry    pagemap.Entry // what the file remembers
+	changed  bool          // the file has commits that are not in that entry, in it or in its WAL
 	rebuild  string        // why the file has to be made anew; "": it need not be
 	verify   bool          // the file has to have the checksum of the log's last entry
 	restored bool          // it was made of the log
@@ -107,7 +108,7 @@ func (db *DB) remember() error {
 	if err := m.Close(); err != nil {
 		return err
 	}
-	db.reconciled.entry = head.Entry
+	db.reconciled.entry, db.reconciled.changed = head.Entry, head.Change > head.Entry.Change
 	db.reconciled.closed = head.Clean != (pagemap.Stamp{}) && head.Clean == stamp(db.path)
 	if head.Entry.TXID == 0 || head.Clean == (pagemap.Stamp{}) || head.Clean == stamp(db.path) {
 		return nil
@@ -213,7 +214,7 @@ func (db *DB) compareWAL(ctx context.Context) error {
 		return db.makeOfLog(ctx)
 	case !cut:
 		last, err := m.End(f)
-		r.verify = err == nil && last.Offset == m.Offset && r.head.TXID == r.entry.TXID
+		r.verify = err == nil && last.Offset == m.Offset && r.head.TXID == r.entry.TXID && !r.changed
 		return err
 	}
 	return db.cutWAL(f, m.Offset)
