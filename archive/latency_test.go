@@ -91,7 +91,7 @@ func archived(b *testing.B, callers int, lasting time.Duration) {
 	commits := after.Commits - before.Commits
 	all := slices.Concat(waits...)
 	slices.Sort(all)
-	put := puts(b, store, int(log.Requests().Bytes-bytesBefore.Bytes)/int(max(commits, 1)))
+	put := puts(b, store, int(log.Requests().Sent-bytesBefore.Sent)/int(max(commits, 1)))
 	b.ReportMetric(float64(len(all))/took.Seconds(), "tx/s")
 	b.ReportMetric(float64(len(all))/float64(commits), "tx/commit")
 	b.ReportMetric(float64(all[len(all)/2])/1e6, "ms-p50")
