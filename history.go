@@ -165,7 +165,7 @@ func (h *history) withoutWAL(head pagemap.Head) error {
 	if head.Change == 0 && head.WAL == (pagemap.Place{}) || h.closedAs(head) {
 		h.place = pagemap.Place{}
 		h.pages.Commit(nil, head.Pages, head.Hash, h.place) // the run of the WAL that it was at has gone
-		return nil
+		return h.sync()
 	}
 	return h.reset("the file is not the one that was closed")
 }

@@ -10,30 +10,28 @@ import (
 // Sync puts the numbers on the disk. A checkpoint may let go of frames up to where
 // Head's place was when it was called, once it has returned.
 func (m *Map) Sync() error {
-	if err := m.syncAs(Stamp{}); err != nil {
+	m.io.Lock()
+	defer m.io.Unlock()
+	if err := m.sync(); err != nil {
 		return fmt.Errorf("sync the page map: %w", err)
 	}
 	return nil
 }
 
-// SetClean is the last Sync before the database is closed, with a stamp of its
-// file. A later Commit, Announce or Sync takes that back: Commit in memory only, so
-// that whoever finds the stamp on the disk, and the file as the stamp says, still
-// has to look for a WAL.
+// SetClean is a Sync with a stamp of the database's file, which holds all there is:
+// there is no WAL. A later Commit takes that back, in memory, and the next Sync on the
+// disk: whoever finds the stamp on the disk, and the file as the stamp says, still has
+// to look for a WAL.
 func (m *Map) SetClean(s Stamp) error {
-	if err := m.syncAs(s); err != nil {
-		return fmt.Errorf("sync the page map for the last time: %w", err)
-	}
-	return nil
-}
-
-func (m *Map) syncAs(clean Stamp) error {
 	m.io.Lock()
 	defer m.io.Unlock()
 	m.mu.Lock()
-	m.head.Clean = clean
+	m.head.Clean = s
 	m.mu.Unlock()
-	return m.sync()
+	if err := m.sync(); err != nil {
+		return fmt.Errorf("sync the page map for the last time: %w", err)
+	}
+	return nil
 }
 
 // Announce puts the salts of the next run of the WAL on the disk, and returns
@@ -44,9 +42,9 @@ func (m *Map) Announce(salt1, salt2 uint32) error {
 	m.io.Lock()
 	defer m.io.Unlock()
 	head := m.disk
-	head.Next, head.Clean = [2]uint32{salt1, salt2}, Stamp{}
+	head.Next = [2]uint32{salt1, salt2}
 	m.mu.Lock()
-	m.head.Next, m.head.Clean = head.Next, head.Clean
+	m.head.Next = head.Next
 	m.mu.Unlock()
 	if err := m.writeHeader(head); err != nil {
 		return fmt.Errorf("announce a new WAL to the page map: %w", err)
