@@ -45,6 +45,8 @@ type reconciliation struct {
 	head     Head
 	entry    pagemap.Entry // what the file remembers
 	changed  bool          // the file has commits that are not in that entry, in it or in its WAL
+	place    pagemap.Place // where its page map is
+	includes bool          // for certain, the file has the log's last entry
 	rebuild  string        // why the file has to be made anew; "": it need not be
 	verify   bool          // the file has to have the checksum of the log's last entry
 	restored bool          // it was made of the log
@@ -108,7 +110,7 @@ func (db *DB) remember() error {
 	if err := m.Close(); err != nil {
 		return err
 	}
-	db.reconciled.entry, db.reconciled.changed = head.Entry, head.Change > head.Entry.Change
+	db.reconciled.entry, db.reconciled.changed, db.reconciled.place = head.Entry, head.Change > head.Entry.Change, head.WAL
 	db.reconciled.closed = head.Clean != (pagemap.Stamp{}) && head.Clean == stamp(db.path)
 	if head.Entry.TXID == 0 || head.Clean == (pagemap.Stamp{}) || head.Clean == stamp(db.path) {
 		return nil
@@ -204,6 +206,7 @@ func (db *DB) compareWAL(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		r.includes = true
 		if !cut && last.Offset > at.Offset {
 			r.verify = false // of the present state the log knows no checksum
 			return nil
@@ -215,6 +218,8 @@ func (db *DB) compareWAL(ctx context.Context) error {
 	case !cut:
 		last, err := m.End(f)
 		r.verify = err == nil && last.Offset == m.Offset && r.head.TXID == r.entry.TXID && !r.changed
+		// It is of an earlier run of the WAL, which was copied back before this one began.
+		r.includes = m.Salt1 == r.place.Salt1 && m.Salt2 == r.place.Salt2
 		return err
 	}
 	return db.cutWAL(f, m.Offset)
@@ -379,6 +384,8 @@ func (s *shipper) begin(ctx context.Context) error {
 		return errLogDiffers
 	case r.restored:
 		return fmt.Errorf("%w: what was made of the log has the checksum %08x, and entry %d says %08x: run nearlite archive verify", ErrLogMismatch, uint32(s.sums.total), r.head.TXID, r.head.Sum)
+	case s.db.history.broken && r.includes: // a power cut took the last commits, which only the disk was asked to keep
+		s.change = 0
 	case s.db.history.broken:
 		return fmt.Errorf("%w: the file is neither what the log has nor what was made of that since: it was put back from an older copy, or written by another program while it was closed: "+
 			"move it away to go on with what the log has, or name an empty log to go on with the file", ErrLogMismatch)
