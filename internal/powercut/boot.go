@@ -23,8 +23,8 @@ const (
 	notHeld = "powercut: FAILED"
 )
 
-//go:embed uml/fpregs.c
-var fpregs []byte
+//go:embed uml/host.c
+var hostC []byte
 
 // boot runs the rounds in a guest, and copies what it says to the standard output.
 func boot(ctx context.Context, memory string, s settings) error {
@@ -56,11 +56,7 @@ func boot(ctx context.Context, memory string, s settings) error {
 		return err
 	}
 
-	// What the kernel does not know becomes the environment of its first process.
-	// Preemption by signals is asked for thousands of times a second, of a kernel
-	// where a signal is dear and seldom tried.
 	args := []string{
-		"GODEBUG=asyncpreemptoff=1",
 		"mem=" + memory, "rootfstype=hostfs", "rootflags=/", "ro", "init=" + self,
 		"con=null", "con0=null,fd:1", "quiet", "loglevel=1", "uml_dir=" + scratch, "umid=powercut", "panic=1", "--", "guest",
 	}
@@ -113,15 +109,15 @@ func copyLines(to io.Writer, from io.Reader) (verdict string) {
 	return verdict
 }
 
-// compile makes the library that lets the guest run on a newer CPU.
+// compile makes the library that stands between the guest and a host it does not expect.
 func compile(ctx context.Context, dir string) (string, error) {
-	source, library := filepath.Join(dir, "fpregs.c"), filepath.Join(dir, "fpregs.so")
-	if err := os.WriteFile(source, fpregs, 0o600); err != nil {
+	source, library := filepath.Join(dir, "host.c"), filepath.Join(dir, "host.so")
+	if err := os.WriteFile(source, hostC, 0o600); err != nil {
 		return "", err
 	}
 	out, err := exec.CommandContext(ctx, "cc", "-O2", "-shared", "-fPIC", "-o", library, source).CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("compile fpregs.c: %w: %s", err, out)
+		return "", fmt.Errorf("compile host.c: %w: %s", err, out)
 	}
 	return library, nil
 }
