@@ -200,7 +200,7 @@ func (a *Archive) ours(ctx context.Context, key string, c *content) (time.Time, 
 // it was not for too long.
 func (a *Archive) patiently(ctx context.Context, try func() error) error {
 	until := time.Now().Add(a.opts.Patience)
-	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		err := try()
 		again := errors.Is(err, storage.ErrUnavailable) || errors.As(err, new(unresolved))
 		if err == nil || !again || errors.Is(err, nearlite.ErrFenced) || ctx.Err() != nil || time.Now().Add(pause).After(until) {

@@ -142,7 +142,7 @@ func (a *Archive) whoWrote(ctx context.Context, txid uint64) string {
 		}
 	}
 	switch {
-	case err == nil && h.NodeID == 0:
+	case err == nil && h.NodeID>>32 == 0:
 		return fmt.Sprintf("a program that leaves no name, as Litestream does, at %s", time.UnixMilli(h.Timestamp).UTC().Format(time.RFC3339))
 	case err == nil && len(known) > 0:
 		return fmt.Sprintf("epoch %s; the last to begin was %v", epoch, known[0])

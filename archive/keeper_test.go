@@ -39,7 +39,7 @@ func TestKeeper(t *testing.T) {
 		}
 		wellFormed(t, a)
 		before := a.Requests()
-		time.Sleep(30 * 24 * time.Hour)
+		time.Sleep(26 * time.Hour)
 		if after := a.Requests(); after != before {
 			t.Errorf("an idle archive has asked for %+v after %+v", after, before)
 		}

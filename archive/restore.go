@@ -78,7 +78,7 @@ func restore(ctx context.Context, a *reader, dest string, o RestoreOptions) (nea
 		return nearlite.Head{}, p.spoiled(err)
 	}
 	head := headOf(m.header())
-	if head.Epoch != 0 || head.Sum != 0 { // else nobody has written one down
+	if head.Epoch != 0 { // else nobody has written one down
 		if uint32(p.state.Sum) != head.Sum {
 			return nearlite.Head{}, p.spoiled(fmt.Errorf("%w: it is %08x, and entry %d says %08x", ErrSum, uint32(p.state.Sum), head.TXID, head.Sum))
 		}
