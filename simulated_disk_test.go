@@ -213,18 +213,18 @@ func (d *simDisk) write(t testing.TB, dir string, rng *rand.Rand) {
 // lost, and what was not may be.
 func TestSimulatedDisk(t *testing.T) {
 	t.Parallel()
-	d := newSimDisk("/root")
+	d := newSimDisk("/disk")
 	write := func(path string, inode uint64, at int64, text string) {
 		d.apply(fileCall{op: callWrite, path: path, inode: inode, at: at, data: []byte(text)})
 	}
-	d.apply(fileCall{op: callCreate, path: "/root/a"})
-	write("/root/a", 1, 0, "one")
-	d.apply(fileCall{op: callSync, path: "/root/a", inode: 1})
-	write("/root/a", 1, 2, "two")
-	d.apply(fileCall{op: callTruncate, path: "/root/a", inode: 1, at: 4})
-	d.apply(fileCall{op: callRename, path: "/root/a", to: "/root/b"})
-	d.apply(fileCall{op: callCreate, path: "/root/c"})
-	write("/root/c", 2, 1, "x")
+	d.apply(fileCall{op: callCreate, path: "/disk/a"})
+	write("/disk/a", 1, 0, "one")
+	d.apply(fileCall{op: callSync, path: "/disk/a", inode: 1})
+	write("/disk/a", 1, 2, "two")
+	d.apply(fileCall{op: callTruncate, path: "/disk/a", inode: 1, at: 4})
+	d.apply(fileCall{op: callRename, path: "/disk/a", to: "/disk/b"})
+	d.apply(fileCall{op: callCreate, path: "/disk/c"})
+	write("/disk/c", 2, 1, "x")
 	found := map[string]bool{}
 	for seed := range uint64(200) {
 		dir := t.TempDir()
