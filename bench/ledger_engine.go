@@ -20,7 +20,7 @@ type engine struct {
 }
 
 func openEngine(ctx context.Context, l Ledger) (ledgerSystem, error) {
-	db, err := openEngineDB(ctx, l.DB, l.Durability, max(l.Burst, l.Callers))
+	db, err := openEngineDB(ctx, l.DB, engineSettings{Durability: l.Durability, Requests: max(l.Burst, l.Callers), PageMap: l.PageMap, Archive: l.Archive})
 	if err != nil {
 		return nil, err
 	}
