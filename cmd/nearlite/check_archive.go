@@ -172,7 +172,7 @@ func (c *checking) comparePages(ctx context.Context, a *archive.Archive, p *page
 		c.line("archive", "the same as its entry %d of %s", head.TXID, when(head.Time))
 		return nil
 	}
-	c.line("archive", "%d pages are not as entry %d of %s has them: %s", differ.count, head.TXID, when(head.Time), differ.String())
+	c.line("archive", "%d of %d pages are not as entry %d of %s has them: %s", differ.count, max(p.count, head.Pages), head.TXID, when(head.Time), differ.String())
 	return nil
 }
 
