@@ -12,6 +12,7 @@ import (
 
 	"github.com/superfly/ltx"
 
+	"github.com/nearlite/nearlite/crc64iso"
 	"github.com/nearlite/nearlite/pagemap"
 	"github.com/nearlite/nearlite/wal"
 )
@@ -143,7 +144,7 @@ func fileSum(path string, pageSize int) (total uint64, err error) {
 			return 0, err
 		}
 		if n != lockPage(len(page)) {
-			total ^= uint64(ltx.ChecksumPage(n, page))
+			total ^= crc64iso.Page(n, page)
 		}
 	}
 }

@@ -1,6 +1,6 @@
 package nearlite
 
-import "github.com/superfly/ltx"
+import "github.com/nearlite/nearlite/crc64iso"
 
 // sums are the checksums of all pages of a database, and of the database: the
 // exclusive or of theirs. An entry of a log carries it, so that a file can be
@@ -40,7 +40,7 @@ func (s *sums) stretch(n int) {
 
 // set takes in a page's new image. It is one of the database.
 func (s *sums) set(number uint32, data []byte) {
-	s.put(number, uint64(ltx.ChecksumPage(number, data)))
+	s.put(number, crc64iso.Page(number, data))
 }
 
 func (s *sums) put(number uint32, sum uint64) {

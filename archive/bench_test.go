@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/nearlite/nearlite"
-	"github.com/nearlite/nearlite/archive/crc64iso"
+	"github.com/nearlite/nearlite/crc64iso"
 	"github.com/nearlite/nearlite/storage"
 	"github.com/nearlite/nearlite/wal"
 )

@@ -10,8 +10,8 @@ import (
 
 	"github.com/superfly/ltx"
 
-	"github.com/nearlite/nearlite/archive/crc64iso"
 	"github.com/nearlite/nearlite/archive/internal/ltxfile"
+	"github.com/nearlite/nearlite/crc64iso"
 	"github.com/nearlite/nearlite/storage"
 )
 

@@ -12,7 +12,7 @@ import (
 	"github.com/superfly/ltx"
 
 	"github.com/nearlite/nearlite"
-	"github.com/nearlite/nearlite/archive/crc64iso"
+	"github.com/nearlite/nearlite/crc64iso"
 	"github.com/nearlite/nearlite/storage"
 )
 

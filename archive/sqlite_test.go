@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/nearlite/nearlite"
-	"github.com/nearlite/nearlite/archive/crc64iso"
+	"github.com/nearlite/nearlite/crc64iso"
 	"github.com/nearlite/nearlite/sqlite"
 	"github.com/nearlite/nearlite/wal"
 )

@@ -7,7 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/nearlite/nearlite/archive/crc64iso"
+	"github.com/nearlite/nearlite/crc64iso"
 	"github.com/nearlite/nearlite/wal"
 )
 

@@ -10,7 +10,7 @@ import (
 	"github.com/pierrec/lz4/v4"
 	"github.com/superfly/ltx"
 
-	"github.com/nearlite/nearlite/archive/crc64iso"
+	"github.com/nearlite/nearlite/crc64iso"
 )
 
 const (
