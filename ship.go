@@ -255,6 +255,8 @@ func (s *shipper) append(ctx context.Context, e *Entry, change uint64) error {
 func (s *shipper) lose(ctx context.Context, cause error) error {
 	s.lost = fmt.Errorf("%s: %w: %w", s.db.path, ErrPoisoned, cause)
 	s.db.writer.poisoned.Store(&s.lost)
+	// A batch that has begun is acknowledged still. AFTER it no other is.
+	s.db.write(request{ctx: s.db.ctx, excl: &exclusive{engine: func(*writer) error { return nil }}})
 	path, err := s.keepOrphan(ctx)
 	if err != nil {
 		s.db.opts.Logger.Error("another writer has the log, and the commits it lacks could not be kept apart; they are in the file", "db", s.db.path, "cause", cause, "err", err)
