@@ -42,7 +42,7 @@ func (a *Archive) append(ctx context.Context, e *nearlite.Entry) (Object, error)
 	if e.TXID == before.TXID { // an entry that was appended may be appended again
 		o.Time, err = a.compare(ctx, e, o, c)
 	} else if o.Time, err = a.create(ctx, e, o, c); err == nil {
-		err = a.lookBack(ctx, o)
+		err = a.lookBack(ctx, e, o)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -161,27 +161,58 @@ func (a *Archive) longAgo(look time.Time) bool {
 }
 
 // lookBack finds out whether an entry that could be stored was in the log already,
-// merged and deleted, while this process was stopped. An object with it that was
-// stored before ours cannot have been made of ours.
-func (a *Archive) lookBack(ctx context.Context, stored Object) error {
+// merged and deleted, while this process was stopped.
+func (a *Archive) lookBack(ctx context.Context, e *nearlite.Entry, stored Object) error {
 	a.mu.Lock()
 	recent := !a.longAgo(a.looked)
 	a.mu.Unlock()
 	if recent {
 		return nil
 	}
-	var all []Object
-	err := a.patiently(ctx, func() (err error) {
-		all, err = a.listAll(ctx)
-		return err
+	err := a.patiently(ctx, func() error {
+		all, err := a.listAll(ctx)
+		if err != nil {
+			return err
+		}
+		return a.madeOfOurs(ctx, e, stored, all)
 	})
+	if errors.Is(err, nearlite.ErrFenced) {
+		_ = a.store.Delete(ctx, stored.Key) // it leads astray who restores this very entry
+	}
 	if err != nil {
 		return fmt.Errorf("look whether the entry had been there before: %w", err)
 	}
-	for _, o := range all {
-		if o.Level > 0 && o.Min <= stored.Max && o.Max >= stored.Max && o.Time.Before(stored.Time) {
-			return &nearlite.FencedError{TXID: stored.Max, Who: a.whoElse(ctx)}
+	return nil
+}
+
+// madeOfOurs is an error unless the objects that have an entry have ours. One that was
+// stored before ours has not. One that was stored after it may have another all the
+// same: a store may take the time when it begins to write an object, and our process
+// may have been stopped behind that. Then its writer tells, if the entry is its last;
+// if it is not, nobody can know, for none of ours are behind this one.
+func (a *Archive) madeOfOurs(ctx context.Context, e *nearlite.Entry, stored Object, objects []Object) error {
+	further := uint64(0)
+	for _, o := range objects {
+		if o.Level == 0 || o.Min > e.TXID || o.Max < e.TXID {
+			continue
 		}
+		if o.Time.Before(stored.Time) {
+			return &nearlite.FencedError{TXID: e.TXID, Who: a.whoElse(ctx)}
+		}
+		if o.Max > e.TXID {
+			further = max(further, o.Max)
+			continue
+		}
+		h, err := a.readHeader(ctx, o)
+		if err != nil {
+			return err
+		}
+		if uint32(h.NodeID>>32) != e.Epoch {
+			return &nearlite.FencedError{TXID: e.TXID, Who: a.whoElse(ctx)}
+		}
+	}
+	if further > 0 {
+		return fmt.Errorf("another writer has gone on to entry %d, from this one or from another of its number: %s", further, a.whoElse(ctx))
 	}
 	return nil
 }
