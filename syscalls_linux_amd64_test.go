@@ -287,11 +287,6 @@ func (p traced) offset(fd uint64) (at int64) {
 	return at
 }
 
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
-}
-
 // opened is of no account unless it makes or empties a file.
 func (p traced) opened(path string, flags int) fileCall {
 	switch {
