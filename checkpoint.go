@@ -72,6 +72,9 @@ func (w *writer) afterCommit() {
 		return
 	}
 	w.db.positions.current(w.conn)
+	if s := w.db.ship; s != nil && h != w.last && w.db.opts.Durability != Archived {
+		s.committed(time.Now())
+	}
 	w.last = h
 	if w.strangers.present.Load() {
 		w.strangers.freed = time.Now()
@@ -168,6 +171,11 @@ func (c *checkpointer) copyBack() error {
 		return ErrClosed
 	}
 	c.db.readers.dropAll()
+	if h := c.db.history; h != nil { // so that little is left to sync when the WAL begins again
+		if err := h.pages.Sync(); err != nil {
+			return err
+		}
+	}
 	if _, _, err := c.conn.Checkpoint(sqlite.CheckpointPassive); err != nil && !errors.Is(err, sqlite.CodeBusy) {
 		return fmt.Errorf("copy back: %w", err)
 	}

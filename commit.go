@@ -1,13 +1,13 @@
 package nearlite
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"runtime"
 	"time"
 
 	"github.com/nearlite/nearlite/sqlite"
+	"github.com/nearlite/nearlite/wal"
 )
 
 // commit ends the batch: it makes the open transaction durable and answers
@@ -35,16 +35,16 @@ func (w *writer) commit() {
 	w.answer()
 }
 
-// seal commits the open transaction, the log's word first.
+// seal commits the open transaction. With a history it passes the barrier, and
+// decide has the last word.
 func (w *writer) seal() error {
 	w.endGroup()
-	w.announceBarrier()
-	logged := w.db.opts.Log != nil && w.dirty && w.succeeded() > 0
-	if logged {
-		if err := w.append(); err != nil {
-			return err
-		}
+	if w.dirty && w.succeeded() == 0 { // whoever wrote has failed since
+		w.rollback()
+		return nil
 	}
+	w.announceBarrier()
+	w.accepted, w.refusal = false, nil
 	from := time.Now()
 	_, err := w.sql.commit.Exec()
 	took := time.Since(from)
@@ -59,15 +59,61 @@ func (w *writer) seal() error {
 	// that the WAL could not be read beyond it after a crash. ROLLBACK mends that.
 	w.rollback()
 	switch {
-	case logged:
-		return w.poison(fmt.Errorf("commit what the log already holds: %w", err))
+	case w.accepted:
+		return w.poison(fmt.Errorf("publish a commit that was accepted: %w", err))
+	case w.db.history != nil && w.db.barrier().Unknown():
+		return w.poison(w.db.barrier().Err())
+	case w.refusal != nil:
+		return w.refused()
 	case errors.Is(err, sqlite.CodeFull): // a write had no room, so its frames are not complete
 		w.fullAt = time.Now()
 		return fmt.Errorf("commit: %w: %w", ErrDiskFull, err)
 	case errors.Is(err, sqlite.CodeConstraint):
 		return w.db.explain("commit", err)
+	case w.db.history != nil: // the barrier has cut back what there was of it
+		if cause := w.db.barrier().Err(); cause != nil && (errors.Is(err, sqlite.CodeIOErrFsync) || errors.Is(err, sqlite.CodeIOErrWrite)) {
+			err = fmt.Errorf("%w: %w", err, cause)
+		}
+		if diskFull(err) {
+			w.fullAt = time.Now()
+		}
+		return w.db.explain("commit", err)
 	}
 	return w.resolve(err)
+}
+
+// refused is why decide did not let the commit pass.
+func (w *writer) refused() error {
+	if errors.Is(w.refusal, ErrFenced) { // what it would write next is refused as well
+		err := fmt.Errorf("%s: %w: %w", w.db.path, ErrPoisoned, w.refusal)
+		w.poisoned.Store(&err)
+		w.db.opts.Logger.Error("another writer has the log; the database refuses writes", "db", w.db.path, "err", w.refusal)
+	}
+	return fmt.Errorf("commit: %w", w.refusal)
+}
+
+// decide is the barrier's sink: the frames of a commit are in the WAL, and nobody
+// sees them yet.
+func (w *writer) decide(c *wal.Commit) error {
+	h := w.db.history
+	if w.db.opts.Durability != Normal {
+		if err := c.Sync(); err != nil {
+			w.refusal = w.db.explain("commit", err)
+			return fmt.Errorf("%w: %w", wal.ErrRefused, err)
+		}
+	}
+	if w.db.opts.Durability == Archived {
+		if err := w.db.ship.offer(c, w.succeeded()); err != nil {
+			if errors.Is(err, ErrNotCommitted) {
+				w.refusal = err
+				return fmt.Errorf("%w: %w", wal.ErrRefused, err)
+			}
+			return err
+		}
+	}
+	h.note(c)
+	w.accepted = true
+	return nil
 }
 
 // succeeded counts the open transactions that the commit is to acknowledge.
@@ -80,29 +126,14 @@ func (w *writer) succeeded() (n int) {
 	return n
 }
 
-// append offers the batch to the log and rolls back unless it was taken.
-func (w *writer) append() error {
-	e := Entry{TXID: w.txid + 1, Prev: w.db.Position(), Transactions: w.succeeded()}
-	err := w.db.opts.Log.Append(context.WithoutCancel(w.db.ctx), e)
-	switch {
-	case err == nil:
-		w.txid = e.TXID
-		return nil
-	case errors.Is(err, ErrNotCommitted):
-		w.rollback()
-		return fmt.Errorf("append entry %d to the log: %w", e.TXID, err)
-	}
-	w.rollback()
-	return w.poison(fmt.Errorf("append entry %d to the log: %w", e.TXID, err))
-}
-
-// resolve finds out what became of a commit whose write or sync failed. SQLite
+// resolve finds out what became of a commit whose write or sync failed, where no
+// barrier has seen it. SQLite
 // has rolled it back, but its frames may lie in the WAL, complete, and a crash
 // now would bring them to life. A small commit over the same place, flushed with
 // either durability, settles it: after that they are certainly gone.
 func (w *writer) resolve(cause error) error {
 	w.must("PRAGMA synchronous = full")
-	defer w.must("PRAGMA synchronous = " + w.db.opts.Durability.String())
+	defer w.must("PRAGMA synchronous = " + w.db.synchronous())
 	version := w.conn.QueryRow("PRAGMA user_version")
 	if version.Err() == nil {
 		if err := w.conn.Exec(fmt.Sprintf("PRAGMA user_version = %d", version.Int64(0))); err == nil {

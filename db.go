@@ -20,14 +20,17 @@ import (
 // Whoever opens it owns four kinds of goroutines until Close: the writer, the
 // one that wakes the writer's callers, the checkpointer and the clock.
 type DB struct {
-	path     string
-	opts     Options
-	pageSize int
-	maxBytes atomic.Int64 // see Limits
-	mmap     int64        // bytes each reader maps
-	tempDir  string       // of a ":memory:" database
-	created  bool         // by this Open: there was no file
-	frozen   os.FileInfo  // of a file that is taken for one that never changes; else nil
+	path       string
+	opts       Options
+	pageSize   int
+	maxBytes   atomic.Int64 // see Limits
+	mmap       int64        // bytes each reader maps
+	tempDir    string       // of a ":memory:" database
+	created    bool         // by this Open: there was no file
+	history    *history     // nil: none is kept
+	ship       *shipper     // nil: there is no log
+	reconciled reconciliation
+	frozen     os.FileInfo // of a file that is taken for one that never changes; else nil
 
 	ctx     context.Context // ends when Close begins to stop the background
 	stop    context.CancelFunc
@@ -55,23 +58,52 @@ func Open(ctx context.Context, path string, opts *Options) (*DB, error) {
 	}
 	db := &DB{path: path, opts: o, written: make(chan struct{}), readsAgain: readsAgain}
 	db.ctx, db.stop = context.WithCancel(context.WithoutCancel(ctx))
-	for _, step := range []func(context.Context) error{
-		db.locate, db.openCheckpointer, db.openWriter, db.chooseMapping, db.openReaders, db.askLog,
-	} {
-		if ctx.Err() != nil {
-			err = fmt.Errorf("open %s: %w", path, context.Cause(ctx))
-		} else {
-			err = step(ctx)
-		}
-		if err != nil {
-			db.stop()
-			db.release()
-			db.removeEmpty(err)
-			return nil, err
-		}
+	db.positions.id = newLogID()
+	if err := db.locate(ctx); err != nil {
+		db.stop()
+		return nil, err
+	}
+	err = db.openAll(ctx)
+	if errors.Is(err, errLogDiffers) {
+		err = db.openOfLog(ctx)
+	}
+	if err != nil {
+		db.stop()
+		db.release()
+		db.removeEmpty(err)
+		return nil, err
 	}
 	db.start()
 	return db, nil
+}
+
+// openAll makes file and log agree and opens everything.
+func (db *DB) openAll(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		db.reconcile, db.openCheckpointer, db.openHistory, db.openWriter, db.chooseMapping, db.openReaders, db.openLog,
+	} {
+		if ctx.Err() != nil {
+			return fmt.Errorf("open %s: %w", db.path, context.Cause(ctx))
+		}
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openOfLog closes everything, makes the file of its log and opens it.
+func (db *DB) openOfLog(ctx context.Context) error {
+	if err := db.release(); err != nil {
+		return err
+	}
+	db.reconciled.rebuild = errLogDiffers.Error()
+	if err := db.makeOfLog(ctx); err != nil {
+		return err
+	}
+	db.writer, db.readers, db.checkpointer, db.positions = writer{}, readers{}, checkpointer{}, positions{id: newLogID()}
+	db.history, db.ship = nil, nil
+	return db.openAll(ctx)
 }
 
 // Path returns the path the database was opened with; of ":memory:", the
@@ -113,7 +145,7 @@ func (db *DB) locateMissing() error {
 	switch {
 	case db.opts.ReadOnly:
 		return fmt.Errorf("open %s: %w, and Options.ReadOnly does not create it", db.path, os.ErrNotExist)
-	case db.opts.MustExist:
+	case db.opts.MustExist && db.opts.Log == nil:
 		return fmt.Errorf("open %s: %w, and Options.MustExist does not let it be created", db.path, os.ErrNotExist)
 	}
 	db.created = true
@@ -130,8 +162,13 @@ func (db *DB) removeEmpty(cause error) {
 
 // connect opens a connection with the settings that all of them share.
 func (db *DB) connect(flags sqlite.OpenFlags, pragmas ...string) (*sqlite.Conn, error) {
+	return db.connectBy(db.opts.VFS, flags, pragmas...)
+}
+
+// connectBy connects through a VFS.
+func (db *DB) connectBy(vfs string, flags sqlite.OpenFlags, pragmas ...string) (*sqlite.Conn, error) {
 	path, flags := db.file(flags)
-	c, err := sqlite.Open(path, flags, db.opts.VFS)
+	c, err := sqlite.Open(path, flags, vfs)
 	if err != nil {
 		return nil, db.explain("open", err)
 	}
@@ -239,10 +276,23 @@ func ignoreNoRows(err error) error {
 	return err
 }
 
+// synchronous is how SQLite is to flush the WAL. The barrier sees a commit only if
+// SQLite syncs it, and has the sync left out that Normal does without.
+func (db *DB) synchronous() string {
+	if db.history == nil && db.opts.Durability == Normal {
+		return "normal"
+	}
+	return "full"
+}
+
 // connectWriter opens the one connection that writes.
 func (db *DB) connectWriter() (*sqlite.Conn, error) {
-	c, err := db.connect(db.writeFlags(),
-		"synchronous = "+db.opts.Durability.String(),
+	vfs := db.opts.VFS
+	if db.history != nil {
+		vfs = db.history.barrier.VFS()
+	}
+	c, err := db.connectBy(vfs, db.writeFlags(),
+		"synchronous = "+db.synchronous(),
 		fmt.Sprintf("cache_size = %d", -(db.opts.CacheSize+1023)/1024))
 	if err != nil {
 		return nil, err
@@ -263,7 +313,6 @@ func (db *DB) connectWriter() (*sqlite.Conn, error) {
 
 func (db *DB) openWriter(context.Context) error {
 	db.clock = clock{kick: make(chan struct{}, 1), start: time.Now()}
-	db.positions.id = newLogID()
 	w := &db.writer
 	w.db, w.group = db, -1
 	w.waking = make(chan []*block, 64)
@@ -271,7 +320,7 @@ func (db *DB) openWriter(context.Context) error {
 	w.pace.hurry, w.pace.again = make(chan struct{}), make(chan struct{}, 1)
 	w.pace.set(db.opts.Limits.WriterShare)
 	db.maxBytes.Store(db.opts.Limits.MaxBytes)
-	w.q.forbidInline(db.opts.Log != nil || w.pace.on())
+	w.q.forbidInline(db.opts.Durability == Archived || w.pace.on())
 	if err := w.reopen(); err != nil {
 		return err
 	}
@@ -313,22 +362,16 @@ func (db *DB) openReaders(context.Context) error {
 	return nil
 }
 
-func (db *DB) askLog(ctx context.Context) error {
-	if db.opts.Log == nil {
-		return nil
-	}
-	if _, err := db.opts.Log.Head(ctx); err != nil {
-		return fmt.Errorf("open %s: ask the log for its head: %w", db.path, err)
-	}
-	return nil
-}
-
 // start starts the goroutines.
 func (db *DB) start() {
 	db.tasks.Go(func() { db.writer.loop() })
 	db.tasks.Go(func() { db.writer.wakeUp() })
 	db.tasks.Go(func() { db.checkpointer.run(db.ctx) })
 	db.tasks.Go(func() { db.clock.run(db.ctx, db.look) })
+	if db.ship != nil {
+		db.ship.running.Store(true)
+		db.tasks.Go(func() { db.ship.run(db.ctx) })
+	}
 }
 
 // look is what the clock does at each tick; it reports activity.
@@ -359,6 +402,9 @@ func (db *DB) Close() error {
 	close(db.writer.pace.hurry)
 	db.writer.q.close()
 	<-db.written
+	if db.ship != nil {
+		db.ship.finish()
+	}
 	db.stop()
 	close(db.writer.waking)
 	db.tasks.Wait()
@@ -368,13 +414,22 @@ func (db *DB) Close() error {
 // release closes what Open has opened so far.
 func (db *DB) release() error {
 	err := db.readers.close()
+	if db.ship != nil {
+		err = errors.Join(err, db.ship.close())
+	}
 	if db.writer.conn != nil {
 		db.writer.sql.finalize()
 		err = errors.Join(err, db.writer.conn.Close())
 	}
 	if c := &db.checkpointer; c.conn != nil {
 		db.positions.end(c.conn)
+		if db.history != nil {
+			err = errors.Join(err, db.history.close())
+		}
 		err = errors.Join(err, c.close()) // the last one: it copies the WAL back and deletes it
+	}
+	if db.history != nil {
+		err = errors.Join(err, db.history.release())
 	}
 	if db.tempDir != "" {
 		err = errors.Join(err, os.RemoveAll(db.tempDir))

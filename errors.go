@@ -47,6 +47,12 @@ var (
 	ErrCommitUnknown = errors.New("the outcome of the commit is unknown")
 	// ErrNotCommitted is returned by a [Log] that certainly did not take an entry.
 	ErrNotCommitted = errors.New("the log refused the entry: the transaction was not committed")
+	// ErrLogBehind is returned for a write while the log is further behind than
+	// Options.LogLag allows; writes resume when it has caught up.
+	ErrLogBehind = errors.New("the log is too far behind: see that it can be reached, or raise LogLag")
+	// ErrLogMismatch is returned by Open when the file and the log do not belong
+	// together, or one of them is not the one it was. Nothing has been changed.
+	ErrLogMismatch = errors.New("the file and the log do not belong together")
 	// ErrPoisoned is returned once the outcome of a commit could not be
 	// established: close the database and open it again.
 	ErrPoisoned = errors.New("an earlier commit has an unknown outcome: close the database and open it again")

@@ -2,6 +2,7 @@ package nearlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/nearlite/nearlite/sqlite"
@@ -34,6 +35,7 @@ func (w *writer) exclusive(r *request) error {
 		return r.excl.engine(w)
 	}
 	w.conn.SetAuthorizer(nil)
+	w.refusal = nil
 	w.conn.BusyTimeout(w.db.opts.BusyTimeout)
 	w.db.readers.dropAll() // for which a checkpoint in fn would wait
 	w.current, w.foreign = r, true
@@ -47,6 +49,12 @@ func (w *writer) afterExclusive(err error) error {
 	w.conn.CloseCursors()
 	if !w.conn.AutoCommit() {
 		w.must("ROLLBACK")
+	}
+	if b := w.db.barrier(); b != nil && b.Unknown() {
+		return w.poison(errors.Join(b.Err(), err))
+	}
+	if err != nil && w.refusal != nil { // SQLite does not know the reason
+		err = errors.Join(w.refused(), err)
 	}
 	if oerr := w.reopen(); oerr != nil {
 		return w.poison(fmt.Errorf("open the writing connection again: %w", oerr))

@@ -306,6 +306,7 @@ func TestFaults(t *testing.T) {
 					if at%2 == 0 {
 						opts.Durability = Normal
 					}
+					opts.PageMap = at%3 == 0
 					b := newFaultBed(t, opts, nil)
 					f.rule.At, f.rule.Times = at, times
 					b.vfs.Set(f.rule)
@@ -346,7 +347,7 @@ func TestFaultsUnderLoad(t *testing.T) {
 	seed := rand.Uint64()
 	rng := rand.New(rand.NewPCG(seed, 2))
 	for round := range rounds {
-		b := newFaultBed(t, Options{CheckpointBytes: 64 << 10, CacheSize: 64 << 10, Durability: Durability(round % 2)}, nil)
+		b := newFaultBed(t, Options{CheckpointBytes: 64 << 10, CacheSize: 64 << 10, Durability: Durability(round % 2), PageMap: round%3 == 0}, nil)
 		var wg sync.WaitGroup
 		for caller := range 16 {
 			wg.Go(func() {

@@ -51,6 +51,7 @@ func TestFullDisk(t *testing.T) {
 	}{
 		{"small transactions", Options{}, 1},
 		{"larger than the cache", Options{CacheSize: 64 << 10}, 200},
+		{"with a page map", Options{PageMap: true, CheckpointBytes: 256 << 10}, 10},
 		{"mapped and checkpointed", Options{CheckpointBytes: 256 << 10, Durability: Normal}, 10},
 	} {
 		t.Run(test.name, func(t *testing.T) {

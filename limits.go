@@ -44,7 +44,7 @@ func (db *DB) SetLimits(ctx context.Context, l Limits) error {
 		return fmt.Errorf("set limits of %s: %w", db.path, err)
 	}
 	db.writer.pace.set(l.WriterShare)
-	db.writer.q.forbidInline(db.opts.Log != nil || db.writer.pace.on())
+	db.writer.q.forbidInline(db.opts.Durability == Archived || db.writer.pace.on())
 	return db.write(request{ctx: ctx, excl: &exclusive{engine: func(w *writer) error {
 		w.db.maxBytes.Store(l.MaxBytes)
 		return w.db.limitSize(w.conn)

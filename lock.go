@@ -30,8 +30,7 @@ func (w *writer) lock(ctx context.Context) error {
 	w.giveWay()
 	_, err := w.sql.begin.Exec()
 	if err == nil {
-		w.noticeOthers()
-		return nil
+		return w.noticeOthers()
 	}
 	from := time.Now()
 	if w.lockBy.IsZero() {
@@ -56,8 +55,7 @@ func (w *writer) lock(ctx context.Context) error {
 		w.lowerGate()
 		return w.db.explain("begin", err)
 	}
-	w.noticeOthers()
-	return nil
+	return w.noticeOthers()
 }
 
 // makeRoom takes idle readers off their snapshots and, every other hushFor,

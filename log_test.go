@@ -1,30 +1,68 @@
 package nearlite
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 
 	"github.com/nearlite/nearlite/internal/fault"
 	"github.com/nearlite/nearlite/sqlite"
+	"github.com/nearlite/nearlite/wal"
 )
 
 // memoryLog is a Log in memory whose answers a test chooses.
 type memoryLog struct {
 	mu      sync.Mutex // protects the following
-	entries []Entry
+	entries []memoryEntry
 	answer  error
+	stored  bool          // the entry is there, whatever the answer
 	hold    chan struct{} // Append waits for it, if not nil
 	entered chan struct{}
 }
 
-func (l *memoryLog) Head(context.Context) (Position, error) { return Position{}, nil }
+type memoryEntry struct {
+	Entry
+	pages map[uint32][]byte
+}
 
-func (l *memoryLog) Append(_ context.Context, e Entry) error {
+func (l *memoryLog) Head(context.Context) (Head, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.head(), nil
+}
+
+func (l *memoryLog) head() Head {
+	if len(l.entries) == 0 {
+		return Head{}
+	}
+	return l.entries[len(l.entries)-1].Head
+}
+
+func (l *memoryLog) Read(_ context.Context, after uint64, visit func(wal.Page) error) (Head, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	pages, head := map[uint32][]byte{}, l.head()
+	for _, e := range l.entries[min(int(after), len(l.entries)):] {
+		maps.Copy(pages, e.pages)
+	}
+	for _, n := range slices.Sorted(maps.Keys(pages)) {
+		if n <= head.Pages {
+			if err := visit(wal.Page{Number: n, Data: pages[n]}); err != nil {
+				return Head{}, err
+			}
+		}
+	}
+	return head, nil
+}
+
+func (l *memoryLog) Append(_ context.Context, e *Entry) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.hold != nil {
@@ -32,8 +70,24 @@ func (l *memoryLog) Append(_ context.Context, e Entry) error {
 		<-l.hold
 		l.hold = nil
 	}
-	if l.answer == nil {
-		l.entries = append(l.entries, e)
+	if last := l.head().TXID; e.TXID != last+1 {
+		return &FencedError{TXID: last, Who: fmt.Sprintf("%08x", l.head().Epoch)}
+	}
+	if l.answer == nil || l.stored {
+		m := memoryEntry{Entry: *e, pages: map[uint32][]byte{}}
+		last := uint32(0)
+		err := e.Each(func(p wal.Page) error {
+			if p.Number <= last || p.Number > e.Pages {
+				return fmt.Errorf("page %d of %d behind page %d", p.Number, e.Pages, last)
+			}
+			last = p.Number
+			m.pages[p.Number] = bytes.Clone(p.Data)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		l.entries = append(l.entries, m)
 	}
 	return l.answer
 }
@@ -47,15 +101,15 @@ func (l *memoryLog) say(err error) {
 func TestLogHasThreeOutcomes(t *testing.T) {
 	t.Parallel()
 	l := &memoryLog{}
-	db := openTest(t, &Options{Log: l})
+	db := openTest(t, &Options{Log: l, Durability: Archived})
 	before := db.Position()
 	exec(t, db, "UPDATE account SET balance = 1 WHERE id = 1")
 	if order, ok := before.Compare(db.Position()); !ok || order != -1 {
 		t.Fatal("the position did not advance", before, db.Position())
 	}
 	for i, e := range l.entries {
-		if e.TXID != uint64(i+1) || e.Transactions == 0 {
-			t.Fatalf("entry %d: %+v", i, e)
+		if e.TXID != uint64(i+1) || e.Transactions == 0 && i > 0 { // the first is the database as it was
+			t.Fatalf("entry %d: %+v", i, e.Head)
 		}
 	}
 
@@ -86,7 +140,7 @@ func TestLogHasThreeOutcomes(t *testing.T) {
 func TestContextEndsInsideTheBarrier(t *testing.T) {
 	t.Parallel()
 	l := &memoryLog{}
-	db := openTest(t, &Options{Log: l})
+	db := openTest(t, &Options{Log: l, Durability: Archived})
 	hold, entered := make(chan struct{}), make(chan struct{})
 	running, release := make(chan struct{}), make(chan struct{})
 	go db.Update(bg, func(tx *WriteTx) error { close(running); <-release; return nil }) // so that the next one queues
@@ -133,7 +187,7 @@ func TestPositionRoundTrip(t *testing.T) {
 func TestContextEndsInsideTheBarrierOfOne(t *testing.T) {
 	t.Parallel()
 	l := &memoryLog{}
-	db := openTest(t, &Options{Log: l})
+	db := openTest(t, &Options{Log: l, Durability: Archived})
 	for name, write := range map[string]func(ctx context.Context) error{
 		"Exec": func(ctx context.Context) error {
 			_, err := db.Exec(ctx, "UPDATE account SET balance = balance + 1 WHERE id = 1")
@@ -189,23 +243,26 @@ type moodyLog struct {
 	broken  string
 }
 
-func (l *moodyLog) Head(context.Context) (Position, error) { return Position{}, nil }
+func (l *moodyLog) Head(context.Context) (Head, error) { return Head{}, nil }
 
-func (l *moodyLog) Append(_ context.Context, e Entry) error {
+func (l *moodyLog) Read(context.Context, uint64, func(wal.Page) error) (Head, error) {
+	return Head{}, nil
+}
+
+func (l *moodyLog) Append(_ context.Context, e *Entry) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.asked++; l.asked == l.silent {
 		return errors.New("no answer")
 	}
-	if l.asked%3 == 0 {
+	if l.asked%3 == 0 && l.asked > 5 { // the first are the schema's
 		l.refused++
 		return ErrNotCommitted
 	}
-	order, ok := l.last.Prev.Compare(e.Prev)
-	if e.TXID != l.last.TXID+1 || l.last.TXID > 0 && (!ok || order != -1) || e.Transactions < 1 {
+	if e.TXID != l.last.TXID+1 || e.Transactions < 1 && l.asked > 5 {
 		l.broken = fmt.Sprintf("entry %+v follows %+v", e, l.last)
 	}
-	l.last = e
+	l.last = *e
 	return nil
 }
 
@@ -213,7 +270,7 @@ func (l *moodyLog) Append(_ context.Context, e Entry) error {
 func TestEachCallerLearnsWhatTheLogSaid(t *testing.T) {
 	t.Parallel()
 	l := &moodyLog{}
-	db, err := Open(bg, filepath.Join(t.TempDir(), "log.db"), &Options{Log: l, Logger: quiet, Durability: Normal})
+	db, err := Open(bg, filepath.Join(t.TempDir(), "log.db"), &Options{Log: l, Logger: quiet, Durability: Archived})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,20 +308,28 @@ func TestEachCallerLearnsWhatTheLogSaid(t *testing.T) {
 	}
 }
 
-// The log has the entry, and then the local COMMIT fails: what the database
-// would write next could contradict the log, so it writes nothing any more.
-func TestLogTookWhatTheDiskRefused(t *testing.T) {
+// What the disk refuses the log is never asked about, and the next write goes on.
+func TestDiskRefusesBeforeTheLog(t *testing.T) {
 	t.Parallel()
 	l := &memoryLog{}
-	b := newFaultBed(t, Options{Log: l}, nil)
-	before := len(l.entries)
-	b.vfs.Set(fault.Rule{Ops: fault.Write, Files: fault.WAL, Code: sqlite.CodeIOErrWrite, At: 1})
-	_, err := b.db.Exec(bg, "INSERT INTO entry VALUES (1, 1, 'x')")
-	b.vfs.Set(fault.Rule{})
-	if !errors.Is(err, ErrCommitUnknown) || len(l.entries) != before+1 {
-		t.Errorf("%v, and the log took %d entries", err, len(l.entries)-before)
+	b := newFaultBed(t, Options{Log: l, Durability: Archived}, nil)
+	for _, rule := range []fault.Rule{
+		{Ops: fault.Write, Files: fault.WAL, Code: sqlite.CodeIOErrWrite, At: 1},
+		{Ops: fault.Write, Files: fault.WAL, Code: sqlite.CodeIOErrWrite, Late: true, At: 1},
+		{Ops: fault.Write, Files: fault.WAL, Code: sqlite.CodeIOErrWrite, Torn: true, At: 2},
+		{Ops: fault.Sync, Files: fault.WAL, Code: sqlite.CodeIOErrFsync, At: 1},
+		{Ops: fault.Sync, Files: fault.WAL, Code: sqlite.CodeIOErrFsync, Late: true, At: 1},
+	} {
+		before := len(l.entries)
+		b.vfs.Set(rule)
+		_, err := b.db.Exec(bg, "INSERT INTO entry VALUES (1, 1, 'x')")
+		b.vfs.Set(fault.Rule{})
+		if err == nil || errors.Is(err, ErrCommitUnknown) || len(l.entries) != before {
+			t.Errorf("%+v: %v, and the log took %d entries", rule, err, len(l.entries)-before)
+		}
+		if _, err := b.db.Exec(bg, "UPDATE total SET sum = sum"); err != nil {
+			t.Errorf("%+v: the next write: %v", rule, err)
+		}
 	}
-	if _, err := b.db.Exec(bg, "INSERT INTO entry VALUES (2, 1, 'x')"); !errors.Is(err, ErrPoisoned) {
-		t.Errorf("the next write: %v", err)
-	}
+	logHas(t, l, b.db)
 }

@@ -1,6 +1,7 @@
 package nearlite
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -19,12 +20,19 @@ const (
 	// a killed process, and a power cut may take the last commits, never the
 	// database.
 	Normal
+	// Archived acknowledges a commit, and lets it be seen, once Options.Log has it
+	// too: it survives losing the disk. With a log that is slower than a disk it is
+	// for callers who are many: all that wait share one entry.
+	Archived
 )
 
-// String returns "full" or "normal".
+// String returns "full", "normal" or "archived".
 func (d Durability) String() string {
-	if d == Normal {
+	switch d {
+	case Normal:
 		return "normal"
+	case Archived:
+		return "archived"
 	}
 	return "full"
 }
@@ -89,8 +97,22 @@ type Options struct {
 	VFS string
 	// Logger receives what has no caller to return to; slog.Default().
 	Logger *slog.Logger
-	// Log decides what was committed; nil: the local file does.
+	// PageMap keeps the number of each page's last change beside the database, in a
+	// file of its name and "-map", so that positions outlive Close and a replica can
+	// be told what it lacks. A Log brings it along.
+	PageMap bool
+	// Log is where commits go beyond the local disk; nil: nowhere. With [Archived]
+	// each commit is an entry, and decided by the log. With the other durabilities
+	// an entry is what has changed since the one before, shipped behind the commits.
 	Log Log
+	// LogDelay is how long what was committed waits for more to share an entry, with
+	// Full and Normal; 1 s. It is longer while making entries would take more than a
+	// fifth of one processor.
+	LogDelay time.Duration
+	// LogLag is how old the oldest commit may get that is not in the log before
+	// writes wait for it, with Full and Normal; 0: they never do, and a log that
+	// cannot be reached is caught up with later.
+	LogLag time.Duration
 }
 
 // withDefaults returns a copy with every zero field set, or says which is wrong.
@@ -110,6 +132,8 @@ func (o *Options) withDefaults() (Options, error) {
 		{&out.LeaseIdle, 5 * time.Second, "LeaseIdle"},
 		{&out.LeaseContended, 500 * time.Millisecond, "LeaseContended"},
 		{&out.LeaseTotal, 30 * time.Second, "LeaseTotal"},
+		{&out.LogDelay, time.Second, "LogDelay"},
+		{&out.LogLag, 0, "LogLag"},
 	} {
 		if *d.field == 0 {
 			*d.field = d.def
@@ -153,8 +177,14 @@ func (o *Options) withDefaults() (Options, error) {
 	if p := out.PageSize; p < 512 || p > 65536 || p&(p-1) != 0 {
 		return out, fmt.Errorf("option PageSize: %d is not a power of two from 512 to 65536", p)
 	}
-	if out.Durability != Full && out.Durability != Normal {
-		return out, fmt.Errorf("option Durability: %d is neither Full nor Normal", out.Durability)
+	if out.Durability != Full && out.Durability != Normal && out.Durability != Archived {
+		return out, fmt.Errorf("option Durability: %d is neither Full, Normal nor Archived", out.Durability)
+	}
+	if out.Durability == Archived && out.Log == nil {
+		return out, errors.New("option Durability is Archived, and there is no Log")
+	}
+	if out.ReadOnly && out.Log != nil {
+		return out, errors.New("options ReadOnly and Log do not go together: who only reads has nothing to log")
 	}
 	if out.Logger == nil {
 		out.Logger = slog.Default()

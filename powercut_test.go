@@ -29,7 +29,7 @@ func TestPowerCut(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed, 4))
 	for round := range rounds {
 		durability := Durability(round % 2)
-		b := newFaultBed(t, Options{CheckpointBytes: 64 << 10, CacheSize: 64 << 10, Durability: durability}, nil)
+		b := newFaultBed(t, Options{CheckpointBytes: 64 << 10, CacheSize: 64 << 10, Durability: durability, PageMap: round%2 == 1}, nil)
 		if err := b.db.Checkpoint(bg); err != nil { // so that the tables survive at least
 			t.Fatal(err)
 		}
@@ -266,7 +266,7 @@ func dieAtOperation(args []string) error {
 		return err
 	}
 	v.Set(fault.Rule{Ops: fault.Write | fault.Sync | fault.Truncate | fault.Delete, Files: fault.AnyFile, At: at, Torn: true, Die: true})
-	db, err := Open(bg, args[0], &Options{VFS: v.Name(), Logger: quiet, CheckpointBytes: 32 << 10, Durability: Durability(at / 2 % 2)})
+	db, err := Open(bg, args[0], &Options{VFS: v.Name(), Logger: quiet, CheckpointBytes: 32 << 10, Durability: Durability(at / 2 % 2), PageMap: at%3 == 0})
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,10 @@ type Stats struct {
 	CheckpointPauseMean time.Duration
 	CheckpointPauseMax  time.Duration
 	MmapSize            int64 // bytes each reader may map; 0: none
+
+	LogTXID  uint64        // the last entry in the log; 0: there is none
+	LogLag   time.Duration // age of the oldest commit that is not in the log
+	LogError error         // what the log answered last, if it was an error
 }
 
 // counters are what Stats is made of.
@@ -66,6 +70,9 @@ func (db *DB) Stats() Stats {
 		MmapSize:        db.mmap,
 	}
 	s.OldestSnapshot, s.BusyReaders = db.readers.oldest()
+	if db.ship != nil {
+		s.LogTXID, s.LogLag, s.LogError = db.ship.stats()
+	}
 	c := &db.stats
 	c.mu.Lock()
 	defer c.mu.Unlock()

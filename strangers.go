@@ -1,6 +1,7 @@
 package nearlite
 
 import (
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -57,13 +58,29 @@ func (w *writer) giveWay() {
 }
 
 // noticeOthers looks, after the writer has got the lock, whether somebody else
-// has committed since it had it last.
-func (w *writer) noticeOthers() {
+// has committed since it had it last. A history has to know of it, even if it is for
+// the first time that somebody else has the database open.
+func (w *writer) noticeOthers() error {
 	s := &w.strangers
-	if !s.present.Load() {
-		return
+	if !s.present.Load() && w.db.history == nil {
+		return nil
 	}
-	if h, _, ok := w.conn.WAL(); ok && w.last != (sqlite.WALHeader{}) && h != w.last {
-		s.wrote = time.Now()
+	h, _, ok := w.conn.WAL()
+	if !ok || w.last == (sqlite.WALHeader{}) || h == w.last {
+		return nil
 	}
+	s.wrote = time.Now()
+	if w.db.history == nil {
+		return nil
+	}
+	err := w.db.history.foreign(h)
+	if err == nil && w.db.opts.Durability == Archived && w.db.ship != nil {
+		err = w.db.ship.ship(w.db.ctx)
+	}
+	if err != nil {
+		w.must("ROLLBACK")
+		return fmt.Errorf("take in what another program has committed to %s: %w", w.db.path, err)
+	}
+	w.last = h
+	return nil
 }

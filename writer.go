@@ -71,8 +71,9 @@ type writer struct {
 
 	tx        transaction      // of the closure or batch that runs
 	handles   []WriteTx        // not used yet
-	txid      uint64           // last entry given to the log
 	last      sqlite.WALHeader // of our last commit
+	accepted  bool             // decide has let the commit pass that runs
+	refusal   error            // or why it has not
 	strangers strangers
 	fullAt    time.Time // when the disk was last found full
 	lockBy    time.Time // until when these requests wait for another process's write
@@ -441,6 +442,11 @@ func (w *writer) begin(ctx context.Context) error {
 	if !w.fullAt.IsZero() && time.Since(w.fullAt) < fullRetry {
 		return ErrDiskFull
 	}
+	if w.db.ship != nil {
+		if err := w.waitForLog(ctx); err != nil {
+			return err
+		}
+	}
 	if err := w.lock(ctx); err != nil {
 		return err
 	}
@@ -505,6 +511,11 @@ func (w *writer) rollback() {
 	if w.inTx && !w.conn.AutoCommit() {
 		if _, err := w.sql.rollback.Exec(); err != nil {
 			w.db.opts.Logger.Error("rollback", "db", w.db.path, "err", err)
+		}
+	}
+	if h := w.db.history; h != nil {
+		if err := h.barrier.RolledBack(); err != nil {
+			w.db.opts.Logger.Error("cut a commit out of the write-ahead log that was rolled back", "db", w.db.path, "err", err)
 		}
 	}
 	w.inTx, w.dirty, w.group, w.bare = false, false, -1, false

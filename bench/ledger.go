@@ -37,6 +37,8 @@ const (
 	Normal Durability = "normal"
 	// Full survives a power cut.
 	Full Durability = "full"
+	// Archived survives losing the disk: the archive has it.
+	Archived Durability = "archived"
 )
 
 // Peer is what the ledger runs on instead of Nearlite.
@@ -86,6 +88,8 @@ type Ledger struct {
 	Peer       Peer
 	ExtraQuery bool     // a transfer has a third update, of a third account
 	LookFirst  bool     // a caller reads its accounts in a View before its transfer: see engineCaller.look
+	PageMap    bool     // every commit passes the barrier, and the page map numbers its pages
+	Archive    string   // URL of an archive that the commits go to; it brings the page map along
 	Cold       bool     // the file is put out of memory before it is opened; needs NoCheck
 	NoCheck    bool     // do not add up the balances before and after
 	Progress   Progress // told about the steps of a run; nil = nobody

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -20,9 +21,14 @@ type engine struct {
 }
 
 func openEngine(ctx context.Context, l Ledger) (ledgerSystem, error) {
-	db, err := openEngineDB(ctx, l.DB, l.Durability, max(l.Burst, l.Callers))
+	db, err := openEngineDB(ctx, l.DB, engineSettings{Durability: l.Durability, Requests: max(l.Burst, l.Callers), PageMap: l.PageMap, Archive: l.Archive})
 	if err != nil {
 		return nil, err
+	}
+	if l.Archive != "" { // its first entry is the whole database
+		if err := db.db.FlushLog(ctx); err != nil {
+			return nil, errors.Join(err, db.close())
+		}
 	}
 	return &engine{engineDB: db, ledger: l, updates: l.updates(), waits: newWaits(l)}, nil
 }

@@ -63,6 +63,8 @@ type LedgerSettings struct {
 	Peer       Peer       `json:"peer"` // empty: Nearlite
 	ExtraQuery bool       `json:"extra_query"`
 	LookFirst  bool       `json:"look_first"`
+	PageMap    bool       `json:"page_map"`
+	Archive    string     `json:"archive"` // "": none
 	Cold       bool       `json:"cold"`
 	Net        float64    `json:"net_us"` // asked for; Waits.NetApplies says whether there was a network
 	Think      float64    `json:"think_us"`
@@ -83,6 +85,8 @@ func (l Ledger) settings() LedgerSettings {
 		Peer:       l.Peer,
 		ExtraQuery: l.ExtraQuery,
 		LookFirst:  l.LookFirst,
+		PageMap:    l.PageMap,
+		Archive:    l.Archive,
 		Cold:       l.Cold,
 		Net:        micros(l.Net),
 		Think:      micros(l.Think),
@@ -152,6 +156,12 @@ func (r *LedgerReport) WriteTable(w io.Writer) error {
 	s := r.Settings
 	t.title("ledger on %s: %s, %s accounts by %s, %s", peerName(s.Peer), s.demand(), grouped(s.Accounts), lawName(s.Dist), s.Mode)
 	t.row("durability", string(s.Durability))
+	switch {
+	case s.Archive != "":
+		t.row("archive", s.Archive)
+	case s.PageMap:
+		t.row("barrier and page map", "on")
+	}
 	r.writeWaits(&t)
 	t.row("transactions a second", grouped(int64(r.TPS)))
 	t.row("latency p50", duration(r.P50))

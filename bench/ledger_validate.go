@@ -32,9 +32,22 @@ func (l Ledger) validate() error {
 		l.validateWaits(),
 		l.validatePostgres(),
 		oneOf("mode", l.Mode, Single, Batch, Savepoint, Mixed),
-		oneOf("durability", l.Durability, Normal, Full),
+		l.validateArchive(),
+		oneOf("durability", l.Durability, Normal, Full, Archived),
 		oneOf("distribution", l.Dist, Power, Billion, Uniform),
 		oneOf("peer", l.Peer, Nearlite, Mattn, MattnBatched, Postgres))
+}
+
+func (l Ledger) validateArchive() error {
+	switch {
+	case l.Peer != Nearlite && (l.PageMap || l.Archive != "" || l.Durability == Archived):
+		return fmt.Errorf("%s has neither a page map nor an archive", l.Peer)
+	case l.Durability == Archived && l.Archive == "":
+		return errors.New("durability archived needs an archive")
+	case l.PageMap && l.Archive != "":
+		return errors.New("an archive brings the page map along: leave one of them out")
+	}
+	return nil
 }
 
 func (l Ledger) validateWaits() error {

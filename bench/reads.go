@@ -189,7 +189,7 @@ func (r Reads) fill(ctx context.Context) (rows int64, err error) {
 	if r.Mode == Stock {
 		db, err = openMattnDB(r.DB, Full)
 	} else {
-		db, err = openEngineDB(ctx, r.DB, Full, 0)
+		db, err = openEngineDB(ctx, r.DB, engineSettings{Durability: Full})
 	}
 	if err != nil {
 		return 0, err

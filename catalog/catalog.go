@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/nearlite/nearlite"
+	"github.com/nearlite/nearlite/archive"
 	"github.com/nearlite/nearlite/sqlite"
+	"github.com/nearlite/nearlite/storage"
 )
 
 // Options of a catalog. The zero value of each field is the default it names; a
@@ -29,6 +31,13 @@ type Options struct {
 	// Engine is how databases are opened. Its OnConnect is called after the
 	// catalog has hardened the connection; MustExist and ReadOnly are not looked at.
 	Engine nearlite.Options
+	// Archive is where catalog and databases have their logs, in parts of their own,
+	// so that a directory that is lost comes back from there; nil: nowhere. The
+	// caller closes it after the catalog. Engine says with Durability, LogDelay and
+	// LogLag what a database's commits wait for; its Log is not looked at.
+	Archive storage.Store
+	// Archiving is how the logs are kept; Maintain is always set.
+	Archiving archive.Options
 	// Logger receives what has no caller to return to; slog.Default().
 	Logger *slog.Logger
 }
@@ -61,7 +70,10 @@ func (o *Options) withDefaults() (Options, error) {
 	if out.Engine.Logger == nil {
 		out.Engine.Logger = out.Logger
 	}
-	out.Engine.ReadOnly, out.Engine.MustExist = false, true
+	if out.Archive == nil && out.Engine.Durability == nearlite.Archived {
+		return out, errors.New("option Engine.Durability is Archived, and there is no Archive")
+	}
+	out.Engine.ReadOnly, out.Engine.MustExist, out.Engine.Log = false, true, nil
 	return out, nil
 }
 
@@ -88,6 +100,8 @@ type Catalog struct {
 	freed   chan struct{} // capacity 1: one of them may look again
 	kick    chan struct{} // capacity 1: there may be something to close
 
+	requests requests // of all archives
+
 	known         atomic.Int64
 	opens, closes atomic.Uint64
 }
@@ -111,6 +125,9 @@ func Open(ctx context.Context, dir string, opts *Options) (*Catalog, error) {
 		}
 	}
 	c.tasks.Go(c.closeIdle)
+	if o.Archive != nil {
+		c.tasks.Go(c.catchUp)
+	}
 	return c, nil
 }
 
@@ -141,6 +158,9 @@ func (c *Catalog) databases() string { return filepath.Join(c.dir, "databases") 
 // Dir returns the directory of the catalog.
 func (c *Catalog) Dir() string { return c.dir }
 
+// Archived reports whether there is an archive.
+func (c *Catalog) Archived() bool { return c.opts.Archive != nil }
+
 // path returns where the file of a database is.
 func (c *Catalog) path(id ID) string { return filepath.Join(c.databases(), id.String()+".db") }
 
@@ -149,11 +169,13 @@ func (c *Catalog) openTable(ctx context.Context) (err error) {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		// Without their names the databases would be nobody's.
 		if files, err := os.ReadDir(c.databases()); err == nil && len(files) > 0 {
-			return fmt.Errorf("open %s: there are databases, but catalog.db with their names is missing: put it back, or move %s away and import what is in it",
-				c.dir, c.databases())
+			if archived, err := c.isArchived(ctx); err != nil || !archived {
+				return errors.Join(err, fmt.Errorf("open %s: there are databases, but catalog.db with their names is missing: put it back, or move %s away and import what is in it",
+					c.dir, c.databases()))
+			}
 		}
 	}
-	c.table, err = openTable(ctx, path, c.opts.Logger)
+	c.table, err = c.newTable(ctx, path)
 	return err
 }
 
@@ -257,6 +279,8 @@ type Stats struct {
 	Open   int    // of them open now
 	Opens  uint64 // databases opened
 	Closes uint64 // and closed
+
+	Archive archive.Requests // to the archive's store; zero without one
 }
 
 // Stats returns the numbers of this moment.
@@ -264,7 +288,7 @@ func (c *Catalog) Stats() Stats {
 	c.mu.Lock()
 	open := len(c.open)
 	c.mu.Unlock()
-	return Stats{Known: int(c.known.Load()), Open: open, Opens: c.opens.Load(), Closes: c.closes.Load()}
+	return Stats{Known: int(c.known.Load()), Open: open, Opens: c.opens.Load(), Closes: c.closes.Load(), Archive: c.requests.sum()}
 }
 
 // onConnect prepares every connection to a database.

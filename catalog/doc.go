@@ -21,6 +21,12 @@
 // the row in the catalog decides, and is committed as safely as SQLite can. See
 // table for the order of the steps.
 //
+// With [Options].Archive the catalog and each database have a log in a store, and a
+// directory that is lost comes back from there: an empty one and the same archive
+// are enough. Two catalogs cannot both write to one archive; the second to store
+// something is told who the first is. Verbs wait for the archive, whatever the
+// durability of the databases; see archive.go for the layout.
+//
 // # Limits
 //
 // One process has the directory: a second one gets a [LockedError] with the id

@@ -41,7 +41,12 @@ type entry struct {
 	use   atomic.Int64
 	used  atomic.Int64 // when use became 0, in nanoseconds
 	db    *nearlite.DB // written BEFORE use leaves -1, read while use is not -1, nil after that
-	stale atomic.Bool  // it is open with another configuration: close it when it is idle
+	log   *databaseLog // of db, likewise; nil: there is no archive
+	stale atomic.Bool  // it has to be opened anew, as with another configuration: close it when it is idle
+
+	head   atomic.Pointer[nearlite.Head] // where its log ends, as far as this process knows
+	behind atomic.Bool                   // commits are not in its log, and the last try to bring them there failed
+	lost   atomic.Pointer[error]         // another writer has its log
 
 	verb sync.Mutex // held by rename, delete and configure
 
@@ -138,15 +143,16 @@ func (e *entry) open(ctx context.Context) error {
 	go func() {
 		cfg := e.config.Load()
 		var db *nearlite.DB
+		var log *databaseLog
 		err := e.cat.withFiles(func() (err error) {
-			db, err = e.connect(cfg)
+			db, log, err = e.connect(context.WithoutCancel(e.cat.ctx), cfg)
 			return err
 		})
 		if err != nil {
 			t.err = err
 			e.cat.unreserve(e)
 		} else {
-			e.db = db
+			e.db, e.log = db, log
 			e.used.Store(time.Now().UnixNano())
 			e.cat.opens.Add(1)
 		}
@@ -194,15 +200,33 @@ func (e *entry) adopt(ctx context.Context, db *nearlite.DB, was, now *Config) er
 	return err
 }
 
-// connect opens the file.
-func (e *entry) connect(cfg *Config) (*nearlite.DB, error) {
+// connect opens the file and its log. A file that is missing is made of the log, if
+// there is an archive.
+func (e *entry) connect(ctx context.Context, cfg *Config) (*nearlite.DB, *databaseLog, error) {
 	o := cfg.options(e.cat.opts.Engine)
 	o.OnConnect = e.cat.onConnect
 	path := e.cat.path(e.id)
-	if _, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("its file is not there: restore it from a backup: %w", err)
+	log, err := e.openLog(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
-	return nearlite.Open(context.WithoutCancel(e.cat.ctx), path, o)
+	if log == nil {
+		if _, err := os.Stat(path); err != nil {
+			return nil, nil, fmt.Errorf("its file is not there: restore it from a backup: %w", err)
+		}
+	}
+	o.Log, o.MustExist = log.logOf(), log == nil
+	db, err := nearlite.Open(ctx, path, o)
+	if err != nil {
+		return nil, nil, errors.Join(e.fenced(err), log.close())
+	}
+	return db, log, nil
+}
+
+// disconnect closes what connect has opened: the log after the database, which
+// ships the rest to it.
+func (e *entry) disconnect(db *nearlite.DB, log *databaseLog) error {
+	return errors.Join(db.Close(), log.close())
 }
 
 func (e *entry) endTurn(t *turn) {
@@ -221,10 +245,10 @@ func (e *entry) shut() bool {
 	}
 	t := &turn{done: make(chan struct{})}
 	e.turn = t
-	db := e.db
-	e.db = nil // a closed one still has its memory
+	db, log := e.db, e.log
+	e.db, e.log = nil, nil // a closed one still has its memory
 	e.mu.Unlock()
-	if err := db.Close(); err != nil {
+	if err := e.disconnect(db, log); err != nil {
 		e.cat.opts.Logger.Error("close an idle database", "db", *e.name.Load(), "err", err)
 	}
 	if e.cat.closes.Add(1)%uint64(e.cat.opts.MaxOpen) == 0 {
@@ -269,7 +293,7 @@ func (e *entry) closeRetired() error {
 	if e.use.Load() == closedUse {
 		return nil
 	}
-	err := e.db.Close()
+	err := e.disconnect(e.db, e.log)
 	e.cat.closes.Add(1)
 	e.cat.unreserve(e)
 	return err
@@ -396,7 +420,7 @@ func (c *Catalog) closeUnused(now time.Time) {
 	var idle []*entry
 	c.mu.Lock()
 	for e := range c.open {
-		if e.use.Load() == 0 && (e.used.Load() <= before || e.stale.Load()) {
+		if e.use.Load() == 0 && e.mayClose(before) {
 			idle = append(idle, e)
 		}
 	}
@@ -405,8 +429,14 @@ func (c *Catalog) closeUnused(now time.Time) {
 		if c.ctx.Err() != nil {
 			return
 		}
-		if e.used.Load() <= before || e.stale.Load() { // it may have been used meanwhile
+		if e.mayClose(before) { // it may have been used meanwhile
 			e.shut()
 		}
 	}
+}
+
+// mayClose reports whether an idle database need not stay open. One whose last
+// commits the archive does not take stays: it goes on trying.
+func (e *entry) mayClose(before int64) bool {
+	return e.stale.Load() || e.used.Load() <= before && !e.behind.Load()
 }

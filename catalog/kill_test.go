@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/nearlite/nearlite"
+	"github.com/nearlite/nearlite/storage/file"
 )
 
 // childRole makes a copy of this test program the process that is killed.
@@ -46,14 +47,31 @@ func TestKill(t *testing.T) {
 	if os.Getenv("NEARLITE_LONG") != "" {
 		rounds = 1000
 	}
+	killInRounds(t, rounds, "")
+}
+
+// With an archive that decides about commits a machine may be lost, too: the next
+// one begins with an empty directory, and has everything that was acknowledged.
+func TestKillAndLoseTheDisk(t *testing.T) {
+	t.Parallel()
+	rounds := 8
+	if os.Getenv("NEARLITE_LONG") != "" {
+		rounds = 300
+	}
+	killInRounds(t, rounds, filepath.Join(t.TempDir(), "archive"))
+}
+
+// killInRounds kills processes that do verbs. Between two of them the directory is
+// lost now and then if there is an archive.
+func killInRounds(t *testing.T, rounds int, archive string) {
 	seed := rand.Uint64()
 	rng := rand.New(rand.NewPCG(seed, 1))
 	t.Logf("seed %d", seed)
 	dir := filepath.Join(t.TempDir(), "data")
 	source := makeSource(t)
-	k := &killed{t: t, dir: dir, there: map[string]string{Main: ""}, verbs: map[string]int{}}
+	k := &killed{t: t, dir: dir, archive: archive, there: map[string]string{Main: ""}, verbs: map[string]int{}}
 	for round := range rounds {
-		k.round(source, rng)
+		k.round(source, rng, archive != "" && round%2 == 1)
 		if t.Failed() {
 			t.Fatalf("in round %d of seed %d", round, seed)
 		}
@@ -84,17 +102,18 @@ func fill(db *nearlite.DB, value string) error {
 }
 
 type killed struct {
-	t     *testing.T
-	dir   string
-	there map[string]string // values by name, as far as acknowledged
-	verbs map[string]int
-	done  int
+	t       *testing.T
+	dir     string
+	archive string            // "": none
+	there   map[string]string // values by name, as far as acknowledged
+	verbs   map[string]int
+	done    int
 }
 
 // round has a child do verbs, kills it, and looks at what it left.
-func (k *killed) round(source string, rng *rand.Rand) {
+func (k *killed) round(source string, rng *rand.Rand, lost bool) {
 	cmd := process.Command(os.Args[0], source, strconv.FormatUint(rng.Uint64(), 10))
-	cmd.Env = append(os.Environ(), childRole+"="+k.dir)
+	cmd.Env = append(os.Environ(), childRole+"="+k.dir, childArchive+"="+k.archive)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -123,6 +142,11 @@ func (k *killed) round(source string, rng *rand.Rand) {
 	cmd.Wait()
 	if k.t.Failed() {
 		return
+	}
+	if lost {
+		if err := os.RemoveAll(k.dir); err != nil {
+			k.t.Fatal(err)
+		}
 	}
 	after := maps.Clone(k.there)
 	if begun != nil {
@@ -161,7 +185,12 @@ func apply(there map[string]string, verb []string) {
 
 // look opens the catalog and returns what is there.
 func (k *killed) look() map[string]string {
-	c := openIn(k.t, k.dir, nil)
+	o, err := killOptions(k.archive)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	o.Logger = nil
+	c := openIn(k.t, k.dir, o)
 	defer c.Close()
 	found, ids := map[string]string{}, map[string]bool{}
 	list, err := c.List(bg, "", "", 0)
@@ -197,10 +226,28 @@ func (k *killed) look() map[string]string {
 	return found
 }
 
+// childArchive names the child's archive.
+const childArchive = "NEARLITE_CATALOG_ARCHIVE"
+
+// killOptions are those of the processes that are killed.
+func killOptions(dir string) (*Options, error) {
+	o := &Options{MaxOpen: 3, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	if dir == "" {
+		return o, nil
+	}
+	store, err := file.Open(bg, dir, nil)
+	o.Archive, o.Engine.Durability = store, nearlite.Archived
+	return o, err
+}
+
 // verbsUntilKilled is the child: it does one verb after the other, and tells of
 // each before it begins and when it is done.
 func verbsUntilKilled(dir, source, seed string) error {
-	c, err := Open(bg, dir, &Options{MaxOpen: 3, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	o, err := killOptions(os.Getenv(childArchive))
+	if err != nil {
+		return err
+	}
+	c, err := Open(bg, dir, o)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ type Info struct {
 
 // Create makes an empty database. cfg may be nil.
 func (c *Catalog) Create(ctx context.Context, name string, cfg *Config) (Info, error) {
-	m := making{Info: Info{Name: name}}
+	m := making{Info: Info{Name: name}, empty: true}
 	if cfg != nil {
 		m.Config = *cfg
 	}
@@ -67,6 +67,7 @@ type making struct {
 	Info
 	replace bool // the one of that name, if there is one, is deleted by the same commit
 	keep    bool // its configuration is kept
+	empty   bool // its file is made without anything in it
 }
 
 // make makes a database of a file that fill leaves at the path it is given, whole
@@ -86,7 +87,7 @@ func (c *Catalog) make(ctx context.Context, i making, fill func(ctx context.Cont
 	if _, taken := c.names.LoadOrStore(i.Name, e); taken && !i.replace {
 		return Info{}, ErrExists
 	}
-	if err = c.fill(ctx, i.Info, fill); err == nil {
+	if err = c.fill(ctx, i, fill); err == nil {
 		err = c.publish(ctx, e, i.keep)
 	}
 	if err != nil {
@@ -97,13 +98,16 @@ func (c *Catalog) make(ctx context.Context, i making, fill func(ctx context.Cont
 }
 
 // fill makes the row and the file, or neither.
-func (c *Catalog) fill(ctx context.Context, i Info, fill func(ctx context.Context, path string) error) error {
-	if err := c.table.insert(ctx, i); err != nil {
+func (c *Catalog) fill(ctx context.Context, i making, fill func(ctx context.Context, path string) error) error {
+	if err := c.table.insert(ctx, i.Info); err != nil {
 		return err
 	}
 	err := fill(ctx, c.path(i.ID))
 	if err == nil {
 		err = c.withFiles(func() error { return syncDir(c.databases()) })
+	}
+	if err == nil && !i.empty {
+		err = c.archiveNew(ctx, i.Info)
 	}
 	if err != nil {
 		return errors.Join(err, c.unmake(i.ID))
@@ -117,6 +121,7 @@ func (c *Catalog) unmake(id ID) error {
 	if err := c.removeFiles(id); err != nil {
 		return err
 	}
+	c.entomb(id, "")
 	return c.table.forget(context.WithoutCancel(c.ctx), id)
 }
 
@@ -255,11 +260,14 @@ func (c *Catalog) bury(e *entry) error {
 	}
 	select {
 	case <-e.released:
-		return errors.Join(e.closeRetired(), c.removeFiles(e.id))
+		err := errors.Join(e.closeRetired(), c.removeFiles(e.id))
+		c.entomb(e.id, *e.name.Load())
+		return err
 	default:
 	}
 	c.tasks.Go(func() {
 		err := e.closeRetired()
+		c.entomb(e.id, *e.name.Load())
 		select {
 		case <-e.released:
 		case <-c.ctx.Done():
@@ -370,7 +378,7 @@ func (c *Catalog) bytes(id ID) (n int64) {
 func (c *Catalog) removeFiles(id ID) error {
 	path := c.path(id)
 	var errs []error
-	for _, suffix := range []string{"-wal", "-shm", "-journal", ".part-journal", ".part", ""} {
+	for _, suffix := range []string{"-wal", "-shm", "-map", "-sums", "-journal", ".part-journal", ".part", ""} {
 		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 			errs = append(errs, err)
 		}
@@ -395,6 +403,11 @@ func (c *Catalog) clearAway(ctx context.Context) error {
 		return fmt.Errorf("open %s: %w", c.dir, err)
 	}
 	for _, f := range files {
+		if strings.HasPrefix(f.Name(), "orphaned-") {
+			c.opts.Logger.Warn("commits that another writer's log lacks are kept: look at them with “nearlite log dump”, then move the file away",
+				"file", f.Name(), "dir", c.databases())
+			continue
+		}
 		name, _, _ := strings.Cut(f.Name(), ".")
 		id, err := ParseID(name)
 		state := ""

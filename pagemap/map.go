@@ -1,12 +1,10 @@
 package pagemap
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"os"
 	"sync"
@@ -28,18 +26,33 @@ import (
 //   - the header is written when the numbers are on the disk, and there are two of
 //     it, used in turns, so that one is always whole.
 //
-// Its methods are safe for concurrent use.
+// When the WAL begins again its salts are others, and who reads it after a crash has
+// to know that nothing is missing in between: [Map.Announce] puts the new salts into
+// the header BEFORE the new run has a frame. A WAL whose salts the header does not
+// have was written by somebody who did not tell; continuity is lost, and
+// [Map.Reset] says so to followers.
+//
+// Its methods are safe for concurrent use, and Commit does not wait for the disk.
 type Map struct {
-	f *os.File
+	f file
 
-	mu      sync.RWMutex // protects the following
-	head    Head
-	seq     uint64   // of the header on the disk
-	changes []uint64 // of page i+1; 0: not since the log began
-	newest  []uint64 // the largest number in each block of changes
-	dirty   []bool   // blocks of changes that differ from the file
+	io   sync.Mutex // held while the file is written; protects the following
+	disk Head       // as in the file
+	seq  uint64     // of the header in the file
+
+	mu     sync.RWMutex // protects the following; locked within io
+	head   Head
+	blocks []block
+	cuts   int // how often the database became smaller
 
 	plan atomic.Pointer[plan] // of the last answer that was cut
+}
+
+// A block is what is written at a time: the numbers of blockPages pages.
+type block struct {
+	changes *[blockPages]uint64 // of each page; 0: not since the log began
+	newest  uint64              // the largest of them, or larger
+	dirty   bool                // it differs from the file
 }
 
 // Head is where a map is: what Sync has put on the disk, or what Commit has come to.
@@ -49,6 +62,10 @@ type Head struct {
 	Pages  uint32   // size of the database
 	Hash   uint64   // of the last commit, as Commit was given it: equal positions with other hashes are a rolled-back disk
 	WAL    Place    // up to where the WAL is included
+
+	Entry Entry     // the last entry of the engine's log that the database is known to hold
+	Next  [2]uint32 // salts that were announced for the run of the WAL behind the one in WAL; zeros: none
+	Clean Stamp     // of the database file when it was closed cleanly; zero: it was not, or is open
 }
 
 // Place is a place in a WAL: between two commits.
@@ -57,12 +74,21 @@ type Place struct {
 	Offset       int64 // bytes; 0: no WAL
 }
 
-const (
-	magic       = "NLPGMAP1"
-	headerSize  = 128
-	headerSpace = 4096 // two headers, at 0 and at half of it
-	blockPages  = 512  // numbers that are written at a time: 4 KiB
-)
+// Entry names an entry of the engine's log.
+type Entry struct {
+	Epoch  uint32 // of the writer
+	TXID   uint64 // 0: none
+	Change uint64 // the change number it includes
+	Sum    uint64 // of all pages after it
+}
+
+// Stamp tells whether a file was touched.
+type Stamp struct {
+	Size    int64 // bytes
+	ModTime int64 // nanoseconds since 1970
+}
+
+const blockPages = 512 // 4 KiB of numbers
 
 // ErrDamaged is returned for a file that is no map, or whose headers are both
 // damaged: what followers lack is not known any more. Delete it, and they begin
@@ -84,28 +110,34 @@ func Open(path string, pages uint32) (*Map, error) {
 	return m, nil
 }
 
+// file is what a map needs of an [os.File]; tests have others.
+type file interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+	Sync() error
+}
+
 func (m *Map) load(pages uint32) error {
-	info, err := m.f.Stat()
-	if err != nil {
+	var both [headerSpace]byte
+	n, err := m.f.ReadAt(both[:], 0)
+	if err != nil && err != io.EOF {
 		return err
 	}
-	if info.Size() == 0 {
+	if n == 0 {
 		rand.Read(m.head.Log[:]) // never fails
 		m.resize(pages)
 		return m.sync()
 	}
-	var both [headerSpace]byte
-	if _, err := m.f.ReadAt(both[:], 0); err != nil && err != io.EOF {
-		return err
-	}
 	for _, at := range []int{0, headerSpace / 2} {
 		if head, seq, ok := decodeHeader(both[at : at+headerSize]); ok && seq > m.seq {
-			m.head, m.seq = head, seq
+			m.disk, m.seq = head, seq
 		}
 	}
 	if m.seq == 0 {
 		return ErrDamaged
 	}
+	m.head = m.disk
 	m.resize(m.head.Pages)
 	return m.read()
 }
@@ -113,43 +145,51 @@ func (m *Map) load(pages uint32) error {
 // read reads the numbers that the header covers.
 func (m *Map) read() error {
 	space := make([]byte, 8*blockPages)
-	for block := range m.newest {
-		raw := space
-		n, err := m.f.ReadAt(raw, headerSpace+int64(block)*int64(len(raw)))
+	for at := range m.blocks {
+		n, err := m.f.ReadAt(space, numbersAt(at))
 		if err != nil && err != io.EOF {
 			return err
 		}
-		clear(raw[n:])
-		for i := block * blockPages; i < min((block+1)*blockPages, len(m.changes)); i++ {
-			c := binary.LittleEndian.Uint64(raw)
-			raw = raw[8:]
+		clear(space[n:])
+		b := &m.blocks[at]
+		for i := range b.changes[:m.within(at)] {
+			c := binary.LittleEndian.Uint64(space[8*i:])
 			if c > m.head.Change {
 				// Of a commit whose frames are in the WAL still, or lost with it. What
 				// the page's number was before is gone: the latest is always safe.
-				c, m.dirty[block] = m.head.Change, true
+				c, b.dirty = m.head.Change, true
 			}
-			m.changes[i] = c
-			m.newest[block] = max(m.newest[block], c)
+			b.changes[i] = c
+			b.newest = max(b.newest, c)
 		}
 	}
 	return nil
 }
 
-// resize makes room for a database of so many pages. Pages that are cut off and
-// come back were written when they did, and have new numbers then.
+// numbersAt returns where in the file a block is.
+func numbersAt(block int) int64 { return headerSpace + int64(block)*8*blockPages }
+
+// within returns how many pages of the database a block has.
+func (m *Map) within(block int) int { return min(blockPages, int(m.head.Pages)-block*blockPages) }
+
+// resize makes room for a database of so many pages. Those that are new, or were
+// cut off before, have the number 0.
 func (m *Map) resize(pages uint32) {
 	m.head.Pages = pages
-	if n := int(pages) - len(m.changes); n > 0 {
-		m.changes = append(m.changes, make([]uint64, n)...)
+	need := (int(pages) + blockPages - 1) / blockPages
+	if n := need - len(m.blocks); n > 0 {
+		space := make([][blockPages]uint64, n)
+		for i := range space {
+			m.blocks = append(m.blocks, block{changes: &space[i]})
+		}
+		return
 	}
-	clear(m.changes[pages:])
-	m.changes = m.changes[:pages]
-	blocks := (int(pages) + blockPages - 1) / blockPages
-	if n := blocks - len(m.newest); n > 0 {
-		m.newest = append(m.newest, make([]uint64, n)...)
-		m.dirty = append(m.dirty, make([]bool, n)...)
+	m.cuts++
+	clear(m.blocks[need:])
+	m.blocks = m.blocks[:need]
+	if need > 0 {
+		clear(m.blocks[need-1].changes[m.within(need-1):])
 	}
-	m.newest, m.dirty = m.newest[:blocks], m.dirty[:blocks]
 }
 
 // Head returns where the map is.
@@ -163,101 +203,62 @@ func (m *Map) Head() Head {
 // size of the database after it, a hash of it, and the place behind it. It returns
 // the commit's number. Call it inside the barrier once the commit is certain, and,
 // after Open, for each commit that the WAL has behind Head's place.
+//
+// Pages by which the database grows count as changed, whether they are listed or
+// not. (The page that SQLite never uses, at 1 GiB, is such a page.)
 func (m *Map) Commit(pages []uint32, size uint32, hash uint64, behind Place) uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.resize(max(size, m.head.Pages))
+	before := m.head.Pages
+	if size != before {
+		m.resize(size)
+	}
+	change := m.head.Change
 	for _, page := range pages {
-		m.head.Change++
-		if i := int(page) - 1; i >= 0 && i < len(m.changes) {
-			m.changes[i] = m.head.Change
-			m.newest[i/blockPages] = m.head.Change
-			m.dirty[i/blockPages] = true
+		change++
+		if i := page - 1; i < size { // there is no page 0
+			b := &m.blocks[i/blockPages]
+			b.changes[i%blockPages], b.newest, b.dirty = change, change, true
 		}
 	}
-	m.resize(size)
-	m.head.Hash, m.head.WAL = hash, behind
+	m.head.Change = change
+	if size > before {
+		m.fill(before, len(pages) == 0)
+	}
+	m.head.Hash, m.head.WAL, m.head.Clean = hash, behind, Stamp{}
+	if m.head.Next == [2]uint32{behind.Salt1, behind.Salt2} {
+		m.head.Next = [2]uint32{}
+	}
 	return m.head.Change
 }
 
-// Sync puts the numbers on the disk. A checkpoint may let go of frames up to
-// Head's place once it has returned.
-func (m *Map) Sync() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if err := m.sync(); err != nil {
-		return fmt.Errorf("sync the page map: %w", err)
-	}
-	return nil
-}
-
-func (m *Map) sync() error {
-	raw := make([]byte, 0, 8*blockPages)
-	for block, dirty := range m.dirty {
-		if !dirty {
+// fill gives the pages from an old size on that have no number the last one, or, if
+// nobody was given that by this commit, a new one.
+func (m *Map) fill(from uint32, anew bool) {
+	for i := from; i < m.head.Pages; i++ {
+		b := &m.blocks[i/blockPages]
+		if b.changes[i%blockPages] != 0 {
 			continue
 		}
-		raw = raw[:0]
-		for _, c := range m.changes[block*blockPages : min((block+1)*blockPages, len(m.changes))] {
-			raw = binary.LittleEndian.AppendUint64(raw, c)
+		if anew {
+			m.head.Change++
+			anew = false
 		}
-		if _, err := m.f.WriteAt(raw, headerSpace+int64(block)*8*blockPages); err != nil {
-			return err
-		}
+		b.changes[i%blockPages], b.newest, b.dirty = m.head.Change, m.head.Change, true
 	}
-	if err := m.f.Sync(); err != nil {
-		return err
-	}
-	m.seq++
-	if _, err := m.f.WriteAt(encodeHeader(m.head, m.seq), int64(m.seq%2)*headerSpace/2); err != nil {
-		return err
-	}
-	if err := m.f.Sync(); err != nil {
-		return err
-	}
-	clear(m.dirty)
-	return nil
+}
+
+// SetEntry remembers which entry of the engine's log the database holds. It is on
+// the disk with the next Sync.
+func (m *Map) SetEntry(e Entry) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.head.Entry = e
 }
 
 // Close closes the file. What Sync has not written is lost, and told again.
-func (m *Map) Close() error { return m.f.Close() }
-
-// encodeHeader returns
-//
-//	0   8   NLPGMAP1
-//	8   8   sequence number: the larger one counts
-//	16  16  log id
-//	32  8   change number
-//	40  8   hash of the last commit
-//	48  8   offset in the WAL
-//	56  8   the WAL's salts
-//	64  4   pages of the database
-//	124 4   CRC-32C of what is before, in little-endian order as all of it
-func encodeHeader(h Head, seq uint64) []byte {
-	b := append(make([]byte, 0, headerSize), magic...)
-	b = binary.LittleEndian.AppendUint64(b, seq)
-	b = append(b, h.Log[:]...)
-	b = binary.LittleEndian.AppendUint64(b, h.Change)
-	b = binary.LittleEndian.AppendUint64(b, h.Hash)
-	b = binary.LittleEndian.AppendUint64(b, uint64(h.WAL.Offset))
-	b = binary.LittleEndian.AppendUint32(b, h.WAL.Salt1)
-	b = binary.LittleEndian.AppendUint32(b, h.WAL.Salt2)
-	b = binary.LittleEndian.AppendUint32(b, h.Pages)
-	b = b[:headerSize-4]
-	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
-}
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-func decodeHeader(b []byte) (h Head, seq uint64, ok bool) {
-	if !bytes.HasPrefix(b, []byte(magic)) || crc32.Checksum(b[:headerSize-4], castagnoli) != binary.LittleEndian.Uint32(b[headerSize-4:]) {
-		return Head{}, 0, false
-	}
-	copy(h.Log[:], b[16:])
-	h.Change = binary.LittleEndian.Uint64(b[32:])
-	h.Hash = binary.LittleEndian.Uint64(b[40:])
-	h.WAL.Offset = int64(binary.LittleEndian.Uint64(b[48:]))
-	h.WAL.Salt1, h.WAL.Salt2 = binary.LittleEndian.Uint32(b[56:]), binary.LittleEndian.Uint32(b[60:])
-	h.Pages = binary.LittleEndian.Uint32(b[64:])
-	return h, binary.LittleEndian.Uint64(b[8:]), true
+func (m *Map) Close() error {
+	m.io.Lock()
+	defer m.io.Unlock()
+	return m.f.Close()
 }

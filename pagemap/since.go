@@ -37,7 +37,7 @@ func (m *Map) Since(number uint64, most int) (changes []Change, head Head, done 
 		most = 1
 	}
 	p := m.plan.Load()
-	if p == nil || number < p.from || number >= p.head.Change {
+	if p == nil || number < p.from || number >= p.head.Change || p.head.Log != m.Head().Log {
 		p = m.newPlan(number)
 	}
 	m.mu.RLock()
@@ -49,11 +49,20 @@ func (m *Map) Since(number uint64, most int) (changes []Change, head Head, done 
 			m.plan.Store(p)
 			return changes, p.head, false
 		}
-		if int(c.Page) <= len(m.changes) && m.changes[c.Page-1] == c.Number {
+		if m.number(c.Page) == c.Number {
 			changes = append(changes, c)
 		}
 	}
 	return changes, p.head, true
+}
+
+// number returns the number of a page; 0 if it is beyond the end.
+func (m *Map) number(page uint32) uint64 {
+	i := page - 1
+	if i >= m.head.Pages {
+		return 0
+	}
+	return m.blocks[i/blockPages].changes[i%blockPages]
 }
 
 // newPlan lists what changed after a number.
@@ -61,16 +70,33 @@ func (m *Map) newPlan(number uint64) *plan {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	p := &plan{from: number, head: m.head}
-	for block, newest := range m.newest {
-		if newest <= number {
+	m.after(number, func(page uint32, n uint64) { p.changes = append(p.changes, Change{page, n}) })
+	slices.SortFunc(p.changes, func(a, b Change) int { return cmp.Compare(a.Number, b.Number) })
+	return p
+}
+
+// after calls visit with every page that was changed after a number, in ascending
+// order.
+func (m *Map) after(number uint64, visit func(page uint32, number uint64)) {
+	for at := range m.blocks {
+		b := &m.blocks[at]
+		if b.newest <= number {
 			continue
 		}
-		for i := block * blockPages; i < min((block+1)*blockPages, len(m.changes)); i++ {
-			if c := m.changes[i]; c > number {
-				p.changes = append(p.changes, Change{uint32(i) + 1, c})
+		for i, c := range b.changes[:m.within(at)] {
+			if c > number {
+				visit(uint32(at*blockPages+i)+1, c)
 			}
 		}
 	}
-	slices.SortFunc(p.changes, func(a, b Change) int { return cmp.Compare(a.Number, b.Number) })
-	return p
+}
+
+// Changed returns the pages that were changed after a number, in ascending order,
+// and the head at that moment. The page that SQLite never uses, at 1 GiB, may be
+// among them. What [Map.Since] says of reading the pages holds here.
+func (m *Map) Changed(after uint64) (pages []uint32, head Head) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	m.after(after, func(page uint32, _ uint64) { pages = append(pages, page) })
+	return pages, m.head
 }

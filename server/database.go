@@ -207,15 +207,24 @@ const (
 	gaugeWAL
 	gaugeBytes
 	gaugePauseMax
+	gaugeEntry
+	gaugeLag
+	gaugeFailing
 	gaugesEnd
 )
 
+// largest are the gauges of which “other” has the largest, not the sum.
+var largest = [gaugesEnd]bool{gaugeOldest: true, gaugePauseMax: true, gaugeEntry: true, gaugeLag: true}
+
 func (db *database) reading() reading {
-	n := &db.now
+	n, failing := &db.now, 0.0
+	if n.LogError != nil {
+		failing = 1
+	}
 	return reading{name: db.name, tally: db.tally(), gauges: [gaugesEnd]float64{
 		gaugeQueue: float64(n.QueueDepth), gaugeReaders: float64(n.Readers), gaugeBusy: float64(n.BusyReaders),
 		gaugeOldest: n.OldestSnapshot.Seconds(), gaugeWAL: float64(n.WALBytes), gaugeBytes: float64(db.bytes),
-		gaugePauseMax: n.CheckpointPauseMax.Seconds(),
+		gaugePauseMax: n.CheckpointPauseMax.Seconds(), gaugeEntry: float64(n.LogTXID), gaugeLag: n.LogLag.Seconds(), gaugeFailing: failing,
 	}}
 }
 
@@ -238,7 +247,7 @@ func (d *databases) readings(s *Server) []reading {
 		some, db.shown = true, true
 		other.tally = other.tally.plus(r.tally.plus(db.since, -1), 1)
 		for i, g := range r.gauges {
-			if i == gaugeOldest || i == gaugePauseMax {
+			if largest[i] {
 				other.gauges[i] = max(other.gauges[i], g)
 			} else {
 				other.gauges[i] += g

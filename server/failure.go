@@ -15,6 +15,7 @@ import (
 	"github.com/nearlite/nearlite"
 	"github.com/nearlite/nearlite/catalog"
 	"github.com/nearlite/nearlite/hrana"
+	"github.com/nearlite/nearlite/server/stream"
 )
 
 // A failure is an error that is answered to a whole request.
@@ -64,6 +65,15 @@ func asFailure(err error) *failure {
 		return &failure{status: http.StatusServiceUnavailable, code: "SERVER_BUSY", message: err.Error(), retry: time.Second}
 	case errors.Is(err, catalog.ErrTooManyOpen), errors.Is(err, nearlite.ErrQueueFull):
 		return &failure{status: http.StatusServiceUnavailable, code: "SERVER_BUSY", message: err.Error(), retry: time.Second}
+	case errors.Is(err, nearlite.ErrCommitUnknown):
+		return &failure{status: http.StatusInternalServerError, code: stream.CodeCommitUnknown, message: "The outcome is unknown: look whether it has happened before trying again"}
+	case stream.Archive(err) != nil:
+		h := stream.Archive(err)
+		f := &failure{status: http.StatusServiceUnavailable, code: h.Code, message: h.Message}
+		if h.Code == stream.CodeArchiveUnavailable || h.Code == stream.CodeArchiveBehind {
+			f.retry = time.Second
+		}
+		return f
 	case errors.Is(err, catalog.ErrClosed), errors.Is(err, nearlite.ErrClosed):
 		return &failure{status: http.StatusServiceUnavailable, code: "SERVER_STOPPING", message: "The server is shutting down", retry: time.Second}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
@@ -88,7 +98,7 @@ const (
 // fail answers a request with an error.
 func (c *call) fail(err error) {
 	f := asFailure(err)
-	if f.status >= http.StatusInternalServerError && f.code == "INTERNAL_ERROR" {
+	if f.status >= http.StatusInternalServerError && (f.code == "INTERNAL_ERROR" || stream.Archive(err) != nil) {
 		c.s.log.Error("a request failed", "path", c.r.URL.Path, "err", err)
 	}
 	if f.retry > 0 {

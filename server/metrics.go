@@ -45,6 +45,9 @@ var (
 		gaugeWAL:      desc("wal_bytes", "Size of the write-ahead log.", "database"),
 		gaugeBytes:    desc("database_bytes", "Size of the database file.", "database"),
 		gaugePauseMax: desc("checkpoint_pause_max_seconds", "Longest time a checkpoint kept the writer.", "database"),
+		gaugeEntry:    desc("archive_entry", "The last entry in the archive; 0: there is none.", "database"),
+		gaugeLag:      desc("archive_lag_seconds", "Age of the oldest commit that is not in the archive.", "database"),
+		gaugeFailing:  desc("archive_failing", "1: the archive has refused the last entry, or not answered.", "database"),
 	}
 )
 
@@ -77,10 +80,18 @@ var serverMetrics = []struct {
 	{databasesDesc, prometheus.GaugeValue, func(s *Server) float64 { return float64(s.cat.Stats().Known) }, []string{"known"}},
 	{databasesDesc, prometheus.GaugeValue, func(s *Server) float64 { return float64(s.cat.Stats().Open) }, []string{"open"}},
 	{desc("database_opens_total", "Databases opened."), prometheus.CounterValue, func(s *Server) float64 { return float64(s.cat.Stats().Opens) }, nil},
+	{archiveRequestsDesc, prometheus.CounterValue, func(s *Server) float64 { return float64(s.cat.Stats().Archive.Puts) }, []string{"put"}},
+	{archiveRequestsDesc, prometheus.CounterValue, func(s *Server) float64 { return float64(s.cat.Stats().Archive.Lists) }, []string{"list"}},
+	{archiveRequestsDesc, prometheus.CounterValue, func(s *Server) float64 { return float64(s.cat.Stats().Archive.Gets) }, []string{"get"}},
+	{archiveRequestsDesc, prometheus.CounterValue, func(s *Server) float64 { return float64(s.cat.Stats().Archive.Deletes) }, []string{"delete"}},
+	{desc("archive_sent_bytes_total", "Bytes stored in the archive."), prometheus.CounterValue, func(s *Server) float64 { return float64(s.cat.Stats().Archive.Sent) }, nil},
+	{desc("archive_received_bytes_total", "Bytes read from the archive."), prometheus.CounterValue, func(s *Server) float64 { return float64(s.cat.Stats().Archive.Received) }, nil},
 	{desc("database_closes_total", "Databases closed."), prometheus.CounterValue, func(s *Server) float64 { return float64(s.cat.Stats().Closes) }, nil},
 }
 
 var (
+	archiveRequestsDesc = desc("archive_requests_total", "Requests to the archive's storage.", "operation")
+
 	streamsDesc   = desc("streams", "Streams that hold something on the server.", "transport", "state")
 	databasesDesc = desc("databases", "Databases: known, or open.", "state")
 )

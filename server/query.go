@@ -261,7 +261,8 @@ func statusOf(code string) int {
 		return http.StatusForbidden
 	case "RESPONSE_TOO_LARGE", "SQLITE_TOOBIG", "SQLITE_NOMEM":
 		return http.StatusRequestEntityTooLarge
-	case "TRANSACTION_BUSY", "SERVER_BUSY", stream.CodeClosed:
+	case "TRANSACTION_BUSY", "SERVER_BUSY", stream.CodeClosed,
+		stream.CodeArchiveFenced, stream.CodeArchiveMismatch, stream.CodeArchiveBehind, stream.CodeArchiveUnavailable:
 		return http.StatusServiceUnavailable
 	case "SQLITE_FULL":
 		return http.StatusInsufficientStorage
@@ -278,7 +279,7 @@ func (c *call) failedAt(step int, q *query, herr *hrana.Error) *failure {
 	if f.code == "SQLITE_UNKNOWN" {
 		f.code = "SQLITE_ERROR" // sqld's name for it tells nobody anything
 	}
-	if f.status == http.StatusServiceUnavailable {
+	if f.status == http.StatusServiceUnavailable && f.code != stream.CodeArchiveFenced && f.code != stream.CodeArchiveMismatch {
 		f.retry = time.Second
 	}
 	if herr.Code != "SQL_PARSE_ERROR" && herr.Code != "SQL_INPUT_ERROR" || step >= len(q.stmts) {

@@ -50,12 +50,19 @@ func (b *lockedBuffer) String() string {
 
 func setup(t *testing.T, opts Options) *bundle {
 	t.Helper()
+	return setupIn(t, opts, catalog.Options{})
+}
+
+// setupIn is setup with a catalog of the test's making.
+func setupIn(t *testing.T, opts Options, databases catalog.Options) *bundle {
+	t.Helper()
 	b := &bundle{t: t}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
 	var err error
-	if b.cat, err = catalog.Open(t.Context(), t.TempDir(), &catalog.Options{Logger: opts.Logger}); err != nil {
+	databases.Logger = opts.Logger
+	if b.cat, err = catalog.Open(t.Context(), t.TempDir(), &databases); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = b.cat.Close() })

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nearlite/nearlite"
 	"github.com/nearlite/nearlite/catalog"
+	"github.com/nearlite/nearlite/server/stream"
 )
 
 // Status is what GET /v1/status answers: the figures of one moment, for the console
@@ -23,6 +24,7 @@ type Status struct {
 	Databases Databases `json:"databases"`
 	Streams   Streams   `json:"streams"`
 	Requests  uint64    `json:"requests"`
+	Archive   *Archive  `json:"archive,omitempty"` // nil: there is none
 
 	Database DatabaseStatus `json:"database"` // the one the request names
 }
@@ -45,6 +47,16 @@ type Streams struct {
 	Open         int `json:"open"`         // WebSocket streams, and those over HTTP that hold something
 	Transactions int `json:"transactions"` // of them in a transaction
 	WebSockets   int `json:"websockets"`   // sockets; each may carry many streams
+}
+
+// Archive is what all databases together have asked of the archive's storage.
+type Archive struct {
+	Puts     int64 `json:"puts"`
+	Lists    int64 `json:"lists"` // pages of a thousand
+	Gets     int64 `json:"gets"`
+	Deletes  int64 `json:"deletes"`
+	Sent     int64 `json:"sent_bytes"`
+	Received int64 `json:"received_bytes"`
 }
 
 // DatabaseStatus are the figures of one database. Those that nearlite.Stats has too
@@ -76,6 +88,10 @@ type DatabaseStatus struct {
 	OldestSnapshot     float64 `json:"oldest_snapshot_seconds"`
 	CheckpointPauseMax float64 `json:"checkpoint_pause_max_seconds"`
 	SnapshotsExpired   uint64  `json:"snapshots_expired"`
+
+	ArchiveEntry uint64  `json:"archive_entry"`           // the last in the archive; 0: none
+	ArchiveLag   float64 `json:"archive_lag_seconds"`     // age of the oldest commit that is not in it
+	ArchiveError string  `json:"archive_error,omitempty"` // what it answered last, if that was an error
 }
 
 // status answers GET /v1/status.
@@ -106,6 +122,9 @@ func (c *call) status() error {
 		Database: s.databases.status(s, c.handle),
 	}
 	status.Database.Name, status.Database.ID = name, info.ID.String()
+	if r := known.Archive; s.cat.Archived() {
+		status.Archive = &Archive{Puts: r.Puts, Lists: r.Lists, Gets: r.Gets, Deletes: r.Deletes, Sent: r.Sent, Received: r.Received}
+	}
 	return c.sendJSON(&status)
 }
 
@@ -113,7 +132,12 @@ func (c *call) status() error {
 func (d *databases) status(s *Server, h *catalog.Handle) DatabaseStatus {
 	t, stats, bytes := d.one(s, h)
 	counter := func(i int) uint64 { return uint64(t.counters[i]) }
+	failed := ""
+	if stats.LogError != nil {
+		failed = stream.ArchiveFailure(stats.LogError)
+	}
 	return DatabaseStatus{
+		ArchiveEntry: stats.LogTXID, ArchiveLag: stats.LogLag.Seconds(), ArchiveError: failed,
 		Position: h.DB().Position().String(), Bytes: bytes,
 		Transactions: counter(countTransactions), Commits: counter(countCommits), Reruns: counter(countReruns), QueueDepth: stats.QueueDepth,
 		Reads: count(t.histograms[spreadReads]), RowsRead: counter(countRows), Failed: counter(countFailed),

@@ -10,7 +10,6 @@ import "C"
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"runtime/cgo"
 	"runtime/debug"
 	"sync/atomic"
@@ -33,20 +32,36 @@ import (
 // error that matches [ErrRefused]: it is certainly not to be; the WAL is cut back
 // to where the transaction began, since after a crash its frames would be good
 // ones, and SQLite rolls back. Any other error: nobody knows; SQLite rolls back,
-// the frames stay, and [Barrier.Unknown] is true (a panic is such an answer): the database has to be closed and
-// what the WAL holds to be compared with the log before it is opened again.
+// the frames stay, and [Barrier.Unknown] is true (a panic is such an answer): the
+// database has to be closed and what the WAL holds to be compared with the log
+// before it is opened again.
 //
 // Whether the frames are on the disk is the sink's business, by [Commit.Sync].
 // SQLite's other syncs (of the WAL's header, and before a checkpoint) are done
 // as ever.
 //
-// One invariant carries all this: between two transactions nothing lies in the
-// WAL behind the last visible commit that a recovery would take for a commit.
+// Two invariants carry all this.
+//
+//  1. Between two transactions nothing lies in the WAL behind the last visible
+//     commit that a recovery would take for a commit. A COMMIT that fails before
+//     its sync may have written all its frames: they are cut off where it fails,
+//     under its write lock, or by [Barrier.RolledBack].
+//  2. No header of a new run of the WAL is written BEFORE the salts of that run were
+//     told; see [NewBarrier].
+//
+// Between the sync and the wal-index SQLite can still fail, for want of shared
+// memory. Then a COMMIT fails though the sink has agreed, and the frames stay: the
+// caller, who knows what the sink said, has to treat the outcome as unknown.
+//
+// The VFS below must promise SQLITE_IOCAP_POWERSAFE_OVERWRITE, as the unix one does
+// unless a URI says psow=0: without it commits are padded to whole sectors, and
+// synced before the last one is written.
 type Barrier struct {
 	name   string
 	ptr    *C.sqlite3_vfs
 	handle cgo.Handle
 	sink   Sink
+	began  func(salt1, salt2 uint32) error
 
 	err     error       // the sink's last answer; the writer's
 	unknown atomic.Bool // once it was neither yes nor no
@@ -63,11 +78,19 @@ var barriers atomic.Int64
 
 // NewBarrier registers a barrier around the VFS called base, "" being the default
 // one.
-func NewBarrier(base string, sink Sink) (*Barrier, error) {
+//
+// The WAL begins again when all of it was copied into the database and nobody reads
+// it any more. Then began, if it is not nil, is told the salts of the new run, BEFORE
+// the WAL's new header is written: whoever recovers the WAL behind that header finds
+// none of the frames of the run before. If began fails, so does the transaction, with
+// SQLITE_IOERR_WRITE, and the next one tries again: the WAL is as it was. A run that
+// was told need not begin, when its header cannot be written or the process dies; the
+// salts may be others the next time. What holds for a [Sink] holds for began.
+func NewBarrier(base string, sink Sink, began func(salt1, salt2 uint32) error) (*Barrier, error) {
 	if err := sqlite.Initialize(); err != nil {
 		return nil, fmt.Errorf("register a barrier: %w", err)
 	}
-	b := &Barrier{name: fmt.Sprintf("nearlite-barrier-%d", barriers.Add(1)), sink: sink}
+	b := &Barrier{name: fmt.Sprintf("nearlite-barrier-%d", barriers.Add(1)), sink: sink, began: began}
 	name := C.CString(b.name)
 	defer C.free(unsafe.Pointer(name))
 	var around *C.char
@@ -92,79 +115,33 @@ func (b *Barrier) Close() {
 	b.handle.Delete()
 }
 
-// RolledBack tells that the writing connection has rolled a transaction back.
-// Frames of it that left the page cache are in the WAL and of no account, and
-// only who rolled back knows. Between two transactions only.
-func (b *Barrier) RolledBack() { C.barrier_rolled_back(b.ptr) }
+// RolledBack tells that the writing connection has rolled a transaction back, also
+// by a COMMIT that failed. Frames of it that left the page cache are in the WAL and
+// of no account, and only who rolled back knows. If a recovery would take them for
+// a commit they are cut off; when that fails the error says so, and the outcome is
+// unknown. Between two transactions only.
+func (b *Barrier) RolledBack() error {
+	rc := C.barrier_rolled_back(b.ptr)
+	if rc == C.SQLITE_OK {
+		return nil
+	}
+	b.err = fmt.Errorf("cut off what a failed commit has left in the WAL: %w", sqlite.ResultCode(rc))
+	b.unknown.Store(true)
+	return b.err
+}
 
-// Err returns the sink's answer to the last commit: the reason, when a COMMIT has
-// failed with SQLITE_IOERR_FSYNC. The writer's goroutine asks.
+// Err returns the sink's answer to the last commit, or what began said since: the
+// reason, when a COMMIT has failed with SQLITE_IOERR_FSYNC or SQLITE_IOERR_WRITE. The writer's goroutine
+// asks.
 func (b *Barrier) Err() error { return b.err }
 
 // Unknown reports whether the outcome of a commit was left open, once and for all.
 func (b *Barrier) Unknown() bool { return b.unknown.Load() }
 
-// A Commit is what one transaction has written into the WAL. It is valid until
-// the sink returns.
-type Commit struct {
-	Start    int64  // of its first frame's header, in bytes from the beginning of the WAL
-	End      int64  // behind its last frame
-	PageSize int    // bytes
-	Pages    uint32 // size of the database after it, in pages
-
-	file   unsafe.Pointer
-	header [headerSize]byte
-}
-
-// Frames returns how many frames the commit has.
-func (c *Commit) Frames() int { return int(c.End-c.Start) / (frameHeader + c.PageSize) }
-
-// Salts returns the two numbers that name this run of the WAL; they change when
-// it begins again.
-func (c *Commit) Salts() (uint32, uint32) { return salts(c.header[:]) }
-
-// Sync flushes the WAL to the disk: after it, the commit survives a power cut.
-func (c *Commit) Sync() error {
-	if rc := C.barrier_sync(c.file); rc != C.SQLITE_OK {
-		return fmt.Errorf("sync the WAL: %w", sqlite.ResultCode(rc))
-	}
-	return nil
-}
-
-// partSize is how much of a commit is in memory at a time.
-const partSize = 1 << 20
-
-// Each yields the commit's pages in the order of their frames, each with its
-// number. A page that comes twice counts as it comes last. The bytes are valid
-// until the next; an error ends the loop.
-func (c *Commit) Each() iter.Seq2[Page, error] {
-	return func(yield func(Page, error) bool) {
-		frame := int64(frameHeader + c.PageSize)
-		part := make([]byte, min(c.End-c.Start, max(1, partSize/frame)*frame))
-		for at := c.Start; at < c.End; at += int64(len(part)) {
-			part = part[:min(int64(len(part)), c.End-at)]
-			if rc := C.barrier_read(c.file, unsafe.Pointer(&part[0]), C.int(len(part)), C.sqlite3_int64(at)); rc != C.SQLITE_OK {
-				yield(Page{}, fmt.Errorf("read the WAL from byte %d: %w", at, sqlite.ResultCode(rc)))
-				return
-			}
-			for i := int64(0); i < int64(len(part)); i += frame {
-				if !yield(pageOf(part[i:i+frame]), nil) {
-					return
-				}
-			}
-		}
-	}
-}
-
 //export goBarrierCommit
-func goBarrierCommit(handle C.uintptr_t, file unsafe.Pointer, start, end C.sqlite3_int64, pages C.uint, page C.int) C.int {
+func goBarrierCommit(handle C.uintptr_t, file unsafe.Pointer, commit *C.barrier_commit) C.int {
 	b := cgo.Handle(handle).Value().(*Barrier)
-	c := &Commit{Start: int64(start), End: int64(end), Pages: uint32(pages), PageSize: int(page), file: file}
-	if rc := C.barrier_read(file, unsafe.Pointer(&c.header[0]), headerSize, 0); rc != C.SQLITE_OK {
-		b.err = fmt.Errorf("read the header of the WAL: %w", sqlite.ResultCode(rc))
-	} else {
-		b.err = b.ask(c)
-	}
+	b.err = b.ask(newCommit(file, commit))
 	switch {
 	case b.err == nil:
 		return C.BARRIER_OK
@@ -178,12 +155,34 @@ func goBarrierCommit(handle C.uintptr_t, file unsafe.Pointer, start, end C.sqlit
 // ask turns a panic into an answer: it must not unwind SQLite's frames.
 func (b *Barrier) ask(c *Commit) (err error) {
 	defer func() {
-		c.file = nil
+		c.end()
 		if p := recover(); p != nil {
 			err = fmt.Errorf("decide about a commit: panic: %v\n%s", p, debug.Stack())
 		}
 	}()
 	return b.sink(c)
+}
+
+//export goBarrierBegan
+func goBarrierBegan(handle C.uintptr_t, salt1, salt2 C.uint) C.int {
+	b := cgo.Handle(handle).Value().(*Barrier)
+	if b.began == nil {
+		return C.BARRIER_OK
+	}
+	if b.err = b.tell(uint32(salt1), uint32(salt2)); b.err != nil {
+		return C.BARRIER_REFUSED
+	}
+	return C.BARRIER_OK
+}
+
+// tell is ask for a WAL that begins again.
+func (b *Barrier) tell(salt1, salt2 uint32) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("tell that the WAL begins again: panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return b.began(salt1, salt2)
 }
 
 //export goBarrierNotCut

@@ -23,6 +23,7 @@ type bed struct {
 	writer  *sqlite.Conn
 	reader  *sqlite.Conn
 	answer  func(c *Commit) error
+	began   func(salt1, salt2 uint32) error
 	image   map[uint32][]byte
 	size    uint32
 	commits int
@@ -30,9 +31,15 @@ type bed struct {
 
 func newBed(t testing.TB, settings ...string) *bed {
 	t.Helper()
+	return newBedOn(t, "", settings...)
+}
+
+// newBedOn puts the barrier around another VFS than the default one.
+func newBedOn(t testing.TB, base string, settings ...string) *bed {
+	t.Helper()
 	b := &bed{t: t, path: filepath.Join(t.TempDir(), "test.db"), image: map[uint32][]byte{}}
 	var err error
-	if b.barrier, err = NewBarrier("", b.take); err != nil {
+	if b.barrier, err = NewBarrier(base, b.take, b.tell); err != nil {
 		t.Fatal(err)
 	}
 	b.writer = open(t, b.path, b.barrier.VFS())
@@ -69,7 +76,9 @@ func (b *bed) exec(sql string, args ...any) {
 func (b *bed) rollback() {
 	b.t.Helper()
 	b.exec("ROLLBACK")
-	b.barrier.RolledBack()
+	if err := b.barrier.RolledBack(); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // take is the sink.
@@ -96,6 +105,14 @@ func (b *bed) take(c *Commit) error {
 	b.size = c.Pages
 	b.commits++
 	return nil
+}
+
+// tell is told of new runs of the WAL.
+func (b *bed) tell(salt1, salt2 uint32) error {
+	if b.began == nil {
+		return nil
+	}
+	return b.began(salt1, salt2)
 }
 
 // rebuilt returns the path of a database made of what the barrier was given, on
@@ -302,7 +319,7 @@ func random(t *testing.T, r *rand.Rand, page int) {
 		if refused = r.IntN(6) == 0; refused {
 			return ErrRefused
 		}
-		return nil
+		return checkViews(b, c)
 	}
 	write := func(sql string, args ...any) {
 		t.Helper()
@@ -393,7 +410,7 @@ func TestHuge(t *testing.T) {
 // A read error inside the barrier leaves the outcome open.
 func TestNoSuchVFS(t *testing.T) {
 	t.Parallel()
-	if _, err := NewBarrier("there-is-none", nil); err == nil || !strings.Contains(err.Error(), "there-is-none") {
+	if _, err := NewBarrier("there-is-none", nil, nil); err == nil || !strings.Contains(err.Error(), "there-is-none") {
 		t.Errorf("a barrier around nothing: %v", err)
 	}
 }
@@ -404,8 +421,9 @@ func TestMarks(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
 	var ends []int64
+	var sums []uint64
 	b.answer = func(c *Commit) error {
-		ends = append(ends, c.End)
+		ends, sums = append(ends, c.End), append(sums, c.Sum())
 		return nil
 	}
 	b.exec("CREATE TABLE t(x)")
@@ -441,7 +459,21 @@ func TestMarks(t *testing.T) {
 		if i < len(ends) && next.Offset != ends[i] {
 			t.Fatalf("commit %d ends at %d, want %d", i, next.Offset, ends[i])
 		}
+		if i < len(ends) && next.Sum() != sums[i] {
+			t.Errorf("commit %d has the sum %x, want %x", i, next.Sum(), sums[i])
+		}
+		if to, err := begin.To(f, next.Offset); err != nil || to != next {
+			t.Errorf("to byte %d: %v, %v", next.Offset, to, err)
+		}
+		for _, between := range []int64{next.Offset - 1, next.Offset - 24} {
+			if _, err := m.To(f, between); !errors.Is(err, ErrNoCommit) {
+				t.Errorf("to byte %d: %v", between, err)
+			}
+		}
 		m = next
+	}
+	if _, err := begin.To(f, m.Offset+1); !errors.Is(err, ErrNoCommit) {
+		t.Errorf("behind the end: %v", err)
 	}
 	if end, err := begin.End(f); err != nil || end != m {
 		t.Errorf("the end is %v (%v), want %v", end, err, m)
@@ -469,7 +501,7 @@ func BenchmarkCommit(b *testing.B) {
 						}
 					}
 					return nil
-				})
+				}, nil)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -2,9 +2,7 @@
 ** reach. inject.go has the order of things and builds the frames. */
 #ifndef NEARLITE_INJECT_H
 #define NEARLITE_INJECT_H
-#include "capi.h"
-
-enum { WALINDEX_HEADER = 48 };
+#include "walindex.h"
 
 /* The files of a connection that holds the write lock. */
 typedef struct inject {

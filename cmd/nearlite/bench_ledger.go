@@ -17,7 +17,9 @@ type LedgerCmd struct {
 	Duration   time.Duration `default:"10s" placeholder:"D" help:"How long they go on (default: ${default})."`
 	Burst      int           `placeholder:"N" help:"Start N requests at once instead, one each, and wait for all."`
 	Mode       string        `enum:"single,batch,savepoint,mixed" default:"savepoint" placeholder:"MODE" help:"single: every transfer commits alone; batch: those that wait commit together; savepoint: and each is a transaction of its own; mixed: and reads three accounts first (default: ${default})."`
-	Durability string        `enum:"normal,full" default:"full" placeholder:"LEVEL" help:"normal survives a killed process, full a power cut (default: ${default})."`
+	Durability string        `enum:"normal,full,archived" default:"full" placeholder:"LEVEL" help:"normal survives a killed process, full a power cut, archived losing the disk, for it waits for --archive (default: ${default})."`
+	Archive    string        `placeholder:"URL" help:"Ship the commits there: a directory or s3://BUCKET/PREFIX, of this database alone."`
+	PageMap    bool          `help:"Switch the barrier and the page map on, as an archive does, without one."`
 	Dist       string        `enum:"power,billion,uniform" default:"power" placeholder:"LAW" help:"How accounts are chosen: power law; billion, the power law over a billion accounts folded into those there are, for as few collisions; or uniform (default: ${default})."`
 	Peer       string        `enum:",mattn,mattn-batched,postgres" default:"" placeholder:"PEER" help:"Run on something else instead: mattn, which is database/sql and mattn/go-sqlite3 as people use them; mattn-batched, the same behind a batcher written by hand; postgres."`
 	ExtraQuery bool          `help:"A third update in every transaction, as in the article's last figure."`
@@ -42,6 +44,7 @@ stops after a checkpoint.
   nearlite bench ledger --peer postgres --dsn postgres://me@127.0.0.1/me --pool 8
   nearlite bench ledger --peer postgres --net 5ms --isolation serializable
   nearlite bench ledger --think 5ms
+  nearlite bench ledger --archive /mnt/backup/ledger --durability archived
   scripts/with-memory 512M nearlite bench ledger --accounts 100000000 --dist uniform --cold --no-check
 
 “make bench-postgres” starts a PostgreSQL for it; docs/BENCH.md says what each
@@ -78,6 +81,8 @@ func (c *LedgerCmd) ledger(env *Env) bench.Ledger {
 		DSN:        c.DSN,
 		Pool:       c.Pool,
 		Isolation:  bench.Isolation(c.Isolation),
+		PageMap:    c.PageMap,
+		Archive:    c.Archive,
 		Cold:       c.Cold,
 		NoCheck:    c.NoCheck,
 		Progress:   progressOn(env.Stderr),

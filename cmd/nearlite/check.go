@@ -15,8 +15,10 @@ import (
 
 // CheckCmd is nearlite check.
 type CheckCmd struct {
-	DB    string `arg:"" name:"db" help:"The database."`
-	Quick bool   `help:"Neither compare indexes with their tables nor follow foreign keys: much faster."`
+	DB        string `arg:"" name:"db" help:"The database."`
+	Archive   string `placeholder:"URL" help:"Compare it with its archive as well: a directory or s3://BUCKET/PREFIX."`
+	ArchiveDB string `name:"archive-db" placeholder:"NAME" help:"Which database of the archive of a server it is; not needed for a file in the server's directory."`
+	Quick     bool   `help:"Neither compare indexes with their tables nor follow foreign keys: much faster."`
 }
 
 // Help is the end of nearlite check --help.
@@ -25,12 +27,16 @@ func (CheckCmd) Help() string {
 are not disturbed. The exit code is 1 if anything is wrong.
 
   nearlite check app.db
-  nearlite check --quick app.db`
+  nearlite check --quick app.db
+  nearlite check app.db --archive s3://backups/app?region=eu-central-1`
 }
 
 // Run checks the database and reports. It works on the binding, not on the
 // engine: one who looks for damage must not begin by switching the file to WAL.
 func (c *CheckCmd) Run(ctx context.Context, env *Env) error {
+	if c.ArchiveDB != "" && c.Archive == "" {
+		return advise(errors.New("--archive-db says which database of an --archive"), "--archive URL")
+	}
 	if err := isFile(c.DB); err != nil {
 		return locate(c.DB, err)
 	}
@@ -62,6 +68,9 @@ func (c *CheckCmd) check(ctx context.Context, env *Env, resting bool) (*checking
 	defer conn.InterruptOn(ctx)()
 	check.conn = conn
 	err = check.run(c.Quick)
+	if err == nil && check.damage == 0 && c.Archive != "" {
+		err = c.compare(ctx, check)
+	}
 	if ctx.Err() != nil {
 		return check, ctx.Err()
 	}
@@ -77,6 +86,7 @@ type checking struct {
 	screen  io.Writer // for progress
 	damage  int
 	orphans int // foreign keys that lead nowhere
+	differ  int // pages that the archive has otherwise
 }
 
 // verdict is what it all comes to: an error if anything is wrong.
@@ -88,6 +98,10 @@ func (c *checking) verdict(out io.Writer) error {
 	case c.orphans > 0:
 		return advise(fmt.Errorf("%s is whole, but has foreign keys that lead nowhere", c.path),
 			"add the missing rows, or delete those that name them: nothing repairs them by itself")
+	}
+	if c.differ > 0 {
+		return advise(fmt.Errorf("%s is whole, but not as the archive has it", c.path),
+			"if a program has it open, its last commits may be on their way: run it again; if none has, something wrote to the file: nearlite restore the archive beside it and compare")
 	}
 	_, err := fmt.Fprintf(out, "%s is whole.\n", c.path)
 	return err

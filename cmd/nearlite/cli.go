@@ -32,6 +32,9 @@ type CLI struct {
 	Shell   ShellCmd   `cmd:"" help:"Ask a database: a prompt, or one statement after the other."`
 	Check   CheckCmd   `cmd:"" help:"Is the database whole?"`
 	Backup  BackupCmd  `cmd:"" help:"Copy a database while others write to it."`
+	Restore RestoreCmd `cmd:"" help:"Make a database of an archive, as of now or of any time."`
+	Archive ArchiveCmd `cmd:"" help:"Look after an archive: status, list, verify, prune."`
+	Log     LogCmd     `cmd:"" help:"What is in an entry of an archive: dump."`
 	Blob    BlobCmd    `cmd:"" help:"Files in a database: put, get, ls, rm, import, export, serve."`
 	Token   TokenCmd   `cmd:"" help:"Who may use a server: tokens, and the keys they are made with."`
 	Bench   BenchCmd   `cmd:"" help:"Measure the engine on this machine."`

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/nearlite/nearlite/internal/versitygw"
 	"github.com/nearlite/nearlite/sqlite"
 )
 
@@ -34,6 +36,8 @@ func TestScripts(t *testing.T) {
 				return canMakeReadOnly(), nil
 			case "small":
 				return canMakeSmall(), nil
+			case "s3":
+				return hasGateway(), nil
 			case "fts5":
 				return slices.Contains(sqlite.CompileOptions(), "ENABLE_FTS5"), nil
 			}
@@ -41,6 +45,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"damage":   damage,
+			"gateway":  gateway,
 			"readonly": readonly,
 			"server":   serverCommand,
 			"stop":     stopCommand,
@@ -78,4 +83,36 @@ func scramble(data []byte) {
 		state = state*6364136223846793005 + 1442695040888963407
 		data[i] = byte(state >> 56)
 	}
+}
+
+// hasGateway reports whether there is an S3 server to test with.
+var hasGateway = sync.OnceValue(func() bool {
+	dir, err := os.MkdirTemp("", "gateway")
+	if err != nil {
+		return false
+	}
+	defer os.RemoveAll(dir)
+	g, err := versitygw.Run(dir)
+	if err != nil {
+		return false
+	}
+	g.Stop()
+	return true
+})
+
+// gateway BUCKET starts an S3 server with a bucket, sets $S3 to its endpoint, and
+// the credentials for it.
+func gateway(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: gateway BUCKET")
+	}
+	dir := ts.MkAbs("buckets")
+	ts.Check(os.Mkdir(dir, 0o755))
+	g, err := versitygw.Run(dir)
+	ts.Check(err)
+	ts.Defer(g.Stop)
+	ts.Check(g.Bucket(args[0]))
+	ts.Setenv("S3", g.Endpoint)
+	ts.Setenv("AWS_ACCESS_KEY_ID", versitygw.AccessKey)
+	ts.Setenv("AWS_SECRET_ACCESS_KEY", versitygw.SecretKey)
 }

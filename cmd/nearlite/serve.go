@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"syscall"
 
 	"github.com/nearlite/nearlite"
+	"github.com/nearlite/nearlite/archive"
 	"github.com/nearlite/nearlite/catalog"
 	"github.com/nearlite/nearlite/server"
 	"github.com/nearlite/nearlite/server/token"
+	"github.com/nearlite/nearlite/storage"
 )
 
 // ServeCmd is nearlite serve.
@@ -28,6 +31,7 @@ SIGTERM ends it when the open transactions are done, a second one at once.
 
   nearlite serve data
   nearlite serve data --listen 0.0.0.0:8080 --keys keys.pem --tls-cert cert.pem --tls-key key.pem
+  nearlite serve data --archive 's3://backups/app?region=eu-central-1'
   NEARLITE_LISTEN=127.0.0.1:0 nearlite serve --log-format json
   curl http://127.0.0.1:8080/v1/query -d '{"sql": "SELECT sqlite_version()"}'`
 }
@@ -48,7 +52,14 @@ func (c *ServeCmd) Run(ctx context.Context, env *Env) error {
 			return err
 		}
 	}
-	cat, err := c.open(ctx, log)
+	store, err := c.openArchive(ctx)
+	if err != nil {
+		return err
+	}
+	if store != nil {
+		defer store.Close()
+	}
+	cat, err := c.open(ctx, store, log)
 	if err != nil {
 		return err
 	}
@@ -58,6 +69,19 @@ func (c *ServeCmd) Run(ctx context.Context, env *Env) error {
 	}
 	err = c.serve(ctx, env, s, log)
 	return errors.Join(err, s.Close(), cat.Close())
+}
+
+// openArchive opens the storage of --archive; nil if there is none.
+func (c *ServeCmd) openArchive(ctx context.Context) (storage.Store, error) {
+	if c.Archive == "" {
+		return nil, nil
+	}
+	if dir, ok := directoryOf(c.Archive); ok {
+		if inside, err := filepath.Rel(absolute(c.Dir), absolute(dir)); err == nil && filepath.IsLocal(inside) {
+			return nil, advise(fmt.Errorf("--archive %s is in %s: what takes the one takes the other", c.Archive, c.Dir), "a directory on another disk, or s3://BUCKET/PREFIX")
+		}
+	}
+	return openStore(ctx, c.Archive, false)
 }
 
 // guard refuses to be open to everybody by mistake.
@@ -101,18 +125,18 @@ func (c *ServeCmd) logger(env *Env) *slog.Logger {
 	return slog.New(slog.NewTextHandler(env.Stderr, o))
 }
 
-func (c *ServeCmd) open(ctx context.Context, log *slog.Logger) (*catalog.Catalog, error) {
-	durability := nearlite.Full
-	if c.Durability == "normal" {
-		durability = nearlite.Normal
-	}
+func (c *ServeCmd) open(ctx context.Context, store storage.Store, log *slog.Logger) (*catalog.Catalog, error) {
 	return catalog.Open(ctx, c.Dir, &catalog.Options{
 		MaxOpen:       c.MaxOpen,
 		IdleClose:     c.IdleClose,
 		MaxValueBytes: int(c.MaxValue),
 		Logger:        log,
+		Archive:       store,
+		Archiving:     archive.Options{Retention: c.ArchiveRetention},
 		Engine: nearlite.Options{
-			Durability:     durability,
+			Durability:     durabilities[c.Durability],
+			LogDelay:       c.ArchiveDelay,
+			LogLag:         c.ArchiveLag,
 			CacheSize:      int64(c.Cache),
 			LeaseIdle:      c.LeaseIdle,
 			LeaseContended: c.LeaseContended,
@@ -205,6 +229,9 @@ func (c *ServeCmd) announce(env *Env, url string, admin net.Listener) {
 	fmt.Fprintf(env.Stdout, "%s serves the databases in %s; Ctrl-C ends it\n", url, c.Dir)
 	if admin != nil {
 		fmt.Fprintf(env.Stdout, "admin:   http://%s/metrics\n", admin.Addr())
+	}
+	if c.Archive != "" {
+		fmt.Fprintf(env.Stdout, "archive: %s\n", c.Archive)
 	}
 	fmt.Fprintf(env.Stdout, "console: %s/console/\n", url)
 	fmt.Fprintf(env.Stdout, "try:     curl%s %s/v1/query -d '{\"sql\": \"SELECT sqlite_version()\"}'\n", bearer, url)

@@ -30,10 +30,15 @@ type serveSettings struct {
 	BaseURL     string   `name:"base-url" env:"NEARLITE_BASE_URL" placeholder:"URL" help:"Where clients are told to send further requests of a stream, behind a load balancer."`
 	Origin      []string `env:"NEARLITE_ORIGIN" placeholder:"URL" help:"Web pages that may call from a browser, or * (default: all with keys, none without)."`
 
-	Durability string        `env:"NEARLITE_DURABILITY" enum:"full,normal" default:"full" placeholder:"MODE" help:"full: a commit survives a power cut; normal: a killed process (default: ${default})."`
-	Cache      byteSize      `env:"NEARLITE_CACHE" default:"64MiB" placeholder:"SIZE" help:"Page cache of a database's writer (default: ${default})."`
-	MaxOpen    int           `env:"NEARLITE_MAX_OPEN" default:"256" placeholder:"N" help:"Databases open at a time; the idlest is closed for another (default: ${default})."`
-	IdleClose  time.Duration `env:"NEARLITE_IDLE_CLOSE" default:"1m" placeholder:"TIME" help:"A database that nobody uses is closed after this (default: ${default})."`
+	Durability       string        `env:"NEARLITE_DURABILITY" enum:"full,normal,archived" default:"full" placeholder:"MODE" help:"full: a commit survives a power cut; normal: a killed process; archived: losing the disk, for it waits for --archive (default: ${default})."`
+	Archive          string        `env:"NEARLITE_ARCHIVE" placeholder:"URL" help:"Where every database goes beyond this disk: a directory elsewhere, or s3://BUCKET/PREFIX?region=…; docs/OPERATE.md has the rest (default: nowhere)."`
+	ArchiveDelay     time.Duration `env:"NEARLITE_ARCHIVE_DELAY" default:"1s" placeholder:"TIME" help:"How long commits wait for more to be archived together, unless archived one by one (default: ${default})."`
+	ArchiveLag       time.Duration `env:"NEARLITE_ARCHIVE_LAG" default:"0" placeholder:"TIME" help:"How far the archive may be behind before writes wait for it; 0: they never do (default: ${default})."`
+	ArchiveRetention time.Duration `env:"NEARLITE_ARCHIVE_RETENTION" default:"168h" placeholder:"TIME" help:"How far back a database can be restored (default: ${default})."`
+
+	Cache     byteSize      `env:"NEARLITE_CACHE" default:"64MiB" placeholder:"SIZE" help:"Page cache of a database's writer (default: ${default})."`
+	MaxOpen   int           `env:"NEARLITE_MAX_OPEN" default:"256" placeholder:"N" help:"Databases open at a time; the idlest is closed for another (default: ${default})."`
+	IdleClose time.Duration `env:"NEARLITE_IDLE_CLOSE" default:"1m" placeholder:"TIME" help:"A database that nobody uses is closed after this (default: ${default})."`
 
 	MaxBody        byteSize `env:"NEARLITE_MAX_BODY" default:"32MiB" placeholder:"SIZE" help:"Largest body of a request (default: ${default})."`
 	MaxMemory      byteSize `env:"NEARLITE_MAX_MEMORY" default:"512MiB" placeholder:"SIZE" help:"Memory of large requests and answers together (default: ${default})."`
@@ -204,10 +209,14 @@ func (c *serveSettings) check() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return errors.New("--tls-cert and --tls-key belong together")
 	}
+	if err := c.checkArchive(); err != nil {
+		return err
+	}
 	for _, n := range []struct {
 		name  string
 		value float64
 	}{
+		{"--archive-delay", float64(c.ArchiveDelay)}, {"--archive-retention", float64(c.ArchiveRetention)},
 		{"--max-open", float64(c.MaxOpen)}, {"--max-connections", float64(c.MaxConnections)}, {"--max-streams", float64(c.MaxStreams)},
 		{"--max-rows", float64(c.MaxRows)}, {"--max-result", float64(c.MaxResult)}, {"--max-body", float64(c.MaxBody)},
 		{"--max-memory", float64(c.MaxMemory)}, {"--sql-memory", float64(c.SQLMemory)}, {"--temp-space", float64(c.TempSpace)}, {"--max-value", float64(c.MaxValue)}, {"--cache", float64(c.Cache)},
@@ -222,6 +231,23 @@ func (c *serveSettings) check() error {
 	}
 	if c.Rate < 0 || c.Burst < 0 || c.Slow < 0 || c.Grace < 0 {
 		return errors.New("--rate, --burst, --slow and --grace cannot be less than 0")
+	}
+	return nil
+}
+
+// checkArchive refuses settings of an archive that is not there, or that would do
+// nothing.
+func (c *serveSettings) checkArchive() error {
+	archived := c.Durability == "archived"
+	switch {
+	case c.ArchiveLag < 0:
+		return errors.New("--archive-lag cannot be less than 0")
+	case archived && c.Archive == "":
+		return errors.New("--durability archived needs an --archive")
+	case c.ArchiveLag > 0 && c.Archive == "":
+		return errors.New("--archive-lag needs an --archive")
+	case c.ArchiveLag > 0 && archived:
+		return errors.New("--archive-lag and --durability archived do not go together: there is never a commit that the archive does not have")
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ func (s *served) stop() error {
 // has such an address; stop ends it and fails unless it exits with 0.
 func serverCommand(ts *testscript.TestScript, neg bool, args []string) {
 	var env []string
-	for _, name := range []string{"NEARLITE_LISTEN", "NEARLITE_SLOW"} {
+	for _, name := range []string{"NEARLITE_LISTEN", "NEARLITE_SLOW", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} {
 		if v := ts.Getenv(name); v != "" {
 			env = append(env, name+"="+v)
 		}

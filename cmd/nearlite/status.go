@@ -117,6 +117,18 @@ func printStatus(w io.Writer, where string, before, now server.Status) error {
 	line("failed", "%s statements a second", rate(d.Failed-b.Failed, seconds))
 	line("readers", "%d, %d busy; the oldest snapshot is %s old, %d have expired", d.Readers, d.BusyReaders, duration(d.OldestSnapshot), d.SnapshotsExpired)
 	line("checkpoints", "%d, the longest kept the writer %s", d.Checkpoints, duration(d.CheckpointPauseMax))
+	if a := now.Archive; a != nil {
+		line("archive", "entry %d, %s behind", d.ArchiveEntry, duration(d.ArchiveLag))
+		if d.ArchiveError != "" {
+			line("", "failing: %s", d.ArchiveError)
+		}
+		was := server.Archive{}
+		if before.Archive != nil {
+			was = *before.Archive
+		}
+		line("", "%d puts, %d lists, %d gets, %d deletes; %s sent, %s received", a.Puts-was.Puts, a.Lists-was.Lists, a.Gets-was.Gets, a.Deletes-was.Deletes,
+			size(a.Sent-was.Sent), size(a.Received-was.Received))
+	}
 	text.WriteByte('\n')
 	_, err := io.WriteString(w, text.String())
 	return err

@@ -13,6 +13,7 @@ const module = "github.com/nearlite/nearlite"
 
 const (
 	ltx       = "github.com/superfly/ltx"
+	lz4       = "github.com/pierrec/lz4/v4"
 	clibrary  = "github.com/mattn/go-sqlite3"
 	protobuf  = "google.golang.org/protobuf"
 	websocket = "github.com/coder/websocket"
@@ -41,24 +42,26 @@ var floors = []row{
 	{floor: 0, pkg: "storage/storagetest", may: []string{"storage"}, modules: []string{"pgregory.net/rapid"}},
 	{floor: 0, pkg: "hrana", modules: []string{protobuf}},
 	{floor: 0, pkg: "dump"},
+	{floor: 0, pkg: "crc64iso", modules: []string{ltx}},
+	{floor: 0, pkg: "archive/internal/ltxfile", may: []string{"crc64iso"}, modules: []string{ltx, lz4}},
 	{floor: 0, pkg: "pagesync", modules: []string{ltx, protobuf}},
 
 	{floor: 1, pkg: "wal", may: []string{"sqlite"}, modules: []string{ltx}},
 	{floor: 1, pkg: "pagemap"},
 	{floor: 1, pkg: "netfs", may: []string{"sqlite"}},
 
-	{floor: 2, pkg: ".", may: []string{"sqlite", "wal", "pagemap", "netfs"}, modules: []string{ltx, clibrary}},
+	{floor: 2, pkg: ".", may: []string{"sqlite", "wal", "pagemap", "netfs", "crc64iso"}, modules: []string{ltx, clibrary}},
 
 	// The driver hands out the binding's errors and value types as they are.
 	{floor: 3, pkg: "sqldriver", may: []string{".", "sqlite"}},
-	{floor: 3, pkg: "archive", may: []string{".", "storage"}, modules: []string{ltx}},
+	{floor: 3, pkg: "archive", may: []string{".", "wal", "pagemap", "storage", "crc64iso", "archive/internal/ltxfile"}, modules: []string{ltx}},
 	{floor: 3, pkg: "cluster", may: []string{"."}, modules: []string{ltx, "github.com/hashicorp/raft", "github.com/hashicorp/raft-wal"}},
 	{floor: 3, pkg: "blob", may: []string{".", "sqlite"}},
 	{floor: 3, pkg: "jobs", may: []string{"."}},
 	{floor: 3, pkg: "cache", may: []string{"."}},
 
 	// Every connection is hardened, by the binding's switches and limits.
-	{floor: 4, pkg: "catalog", may: []string{".", "sqlite", "archive"}},
+	{floor: 4, pkg: "catalog", may: []string{".", "sqlite", "archive", "pagemap", "storage"}},
 	{floor: 4, pkg: "replica", may: []string{".", "wal", "archive", "hrana", "pagesync"}, modules: []string{ltx, websocket}},
 
 	{floor: 5, pkg: "server/...", allBelow: true, may: []string{"server/..."}},
@@ -69,6 +72,11 @@ var floors = []row{
 	// Programs for a reader to copy.
 	{floor: 6, pkg: "examples/...", allBelow: true},
 
+	// The suite that every implementation of the engine's Log passes.
+	{floor: 3, pkg: "internal/logtest", may: []string{".", "wal", "pagemap", "crc64iso"}, modules: []string{"pgregory.net/rapid"}},
+
+	// A test that needs a kernel of its own, and so is a program.
+	{floor: 6, pkg: "internal/powercut", may: []string{"."}, modules: []string{"golang.org/x/sys"}},
 	// Nothing a reader must know to understand the product; helpers of tests mostly.
 	{floor: 0, pkg: "internal/...", may: []string{"sqlite", "internal/..."}},
 }

@@ -32,10 +32,10 @@ func TestRepository(t *testing.T) {
 	imports := tree.imports()
 	t.Run("floors", func(t *testing.T) { report(t, checkFloors(floors, imports)) })
 	t.Run("engine", func(t *testing.T) {
-		report(t, checkReach(imports, ".", []string{"sqlite", "wal", "pagemap", "netfs"}, []string{ltx, clibrary}))
+		report(t, checkReach(imports, ".", []string{"sqlite", "wal", "pagemap", "netfs", "crc64iso"}, []string{ltx, clibrary}))
 	})
 	t.Run("driver", func(t *testing.T) {
-		report(t, checkReach(imports, "sqldriver", []string{".", "sqlite", "wal", "pagemap", "netfs"}, []string{ltx, clibrary}))
+		report(t, checkReach(imports, "sqldriver", []string{".", "sqlite", "wal", "pagemap", "netfs", "crc64iso"}, []string{ltx, clibrary}))
 	})
 	t.Run("names", func(t *testing.T) { report(t, checkNames(tree.packages())) })
 	t.Run("text", func(t *testing.T) { report(t, tree.checkText()) })

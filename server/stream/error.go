@@ -88,6 +88,9 @@ func translate(err error) *hrana.Error {
 	if errors.As(err, &done) {
 		return done
 	}
+	if archive := Archive(err); archive != nil && !errors.Is(err, nearlite.ErrCommitUnknown) {
+		return archive
+	}
 	for _, k := range known {
 		if errors.Is(err, k.err) {
 			return k.mean

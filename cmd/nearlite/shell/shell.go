@@ -19,11 +19,13 @@ import (
 
 // Config of a shell.
 type Config struct {
-	Path       string   // the database; made if it is not there, unless ReadOnly
-	Remote     Remote   // if not nil, what Path stands for: a database of a server
-	ReadOnly   bool     // refuse to write
-	Mode       Mode     // how results are printed
-	Statements []string // run these and end; without any, read Stdin
+	Path       string              // the database; made if it is not there, unless ReadOnly
+	Remote     Remote              // if not nil, what Path stands for: a database of a server
+	ReadOnly   bool                // refuse to write
+	Mode       Mode                // how results are printed
+	Statements []string            // run these and end; without any, read Stdin
+	Log        nearlite.Log        // where commits go beyond the disk; nil: nowhere
+	Durability nearlite.Durability // of commits
 
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
@@ -63,6 +65,8 @@ func (s *session) open(ctx context.Context, c Config) (err error) {
 		return nil
 	}
 	s.db, err = nearlite.Open(ctx, c.Path, &nearlite.Options{
+		Log:            c.Log,
+		Durability:     c.Durability,
 		ReadOnly:       c.ReadOnly,
 		MustExist:      c.ReadOnly,
 		MaxSnapshotAge: forever,
