@@ -279,10 +279,22 @@ func (h *history) close() error {
 		err = conn.SyncDatabase()
 	}
 	head, copied, ok := conn.WAL()
-	if err != nil || !ok || copied < head.MaxFrame() || h.db.walEnd(head.MaxFrame()) != h.pages.Head().WAL.Offset {
+	if err != nil || !ok || copied < head.MaxFrame() || !h.knowsAll(head) {
 		return errors.Join(err, h.pages.Sync()) // somebody else still uses it, or has written to it
 	}
 	return h.pages.SetClean(stamp(h.db.path))
+}
+
+// knowsAll reports whether the map has all commits up to a state of the WAL. One
+// without frames is that of a run which was begun and has no commit, or was cut off
+// when the file was opened.
+func (h *history) knowsAll(now sqlite.WALHeader) bool {
+	at := h.pages.Head()
+	same := now.Salt() == saltOf(at.WAL.Salt1, at.WAL.Salt2)
+	if now.MaxFrame() > 0 {
+		return same && h.db.walEnd(now.MaxFrame()) == at.WAL.Offset
+	}
+	return same || at.WAL.Offset <= walHeaderSize || now.Salt() == saltOf(at.Next[0], at.Next[1])
 }
 
 // release closes the files, once no connection is open.

@@ -25,7 +25,7 @@ func (a *Archive) Append(ctx context.Context, e *nearlite.Entry) error {
 }
 
 func (a *Archive) append(ctx context.Context, e *nearlite.Entry) (Object, error) {
-	before, err := a.follows(ctx, e)
+	before, looked, err := a.follows(ctx, e)
 	if err != nil {
 		return Object{}, err
 	}
@@ -42,7 +42,7 @@ func (a *Archive) append(ctx context.Context, e *nearlite.Entry) (Object, error)
 	if e.TXID == before.TXID { // an entry that was appended may be appended again
 		o.Time, err = a.compare(ctx, e, o, c)
 	} else if o.Time, err = a.create(ctx, e, o, c); err == nil {
-		err = a.lookBack(ctx, e, o)
+		err = a.lookBack(ctx, e, o, looked)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -62,33 +62,35 @@ func refused(err error) error {
 	return fmt.Errorf("%w: %w", nearlite.ErrNotCommitted, err)
 }
 
-// follows returns the head that an entry comes after, or the error of one that
-// does not.
-func (a *Archive) follows(ctx context.Context, e *nearlite.Entry) (nearlite.Head, error) {
+// follows returns the head that an entry comes after and when that was looked for, or
+// the error of an entry that does not.
+func (a *Archive) follows(ctx context.Context, e *nearlite.Entry) (head nearlite.Head, looked time.Time, err error) {
 	a.mu.Lock()
-	head, fresh, closed := a.head, a.known && !a.longAgo(a.looked), a.closed
+	head, looked = a.head, a.looked
+	fresh, closed := a.known && !a.longAgo(looked), a.closed
 	a.mu.Unlock()
 	if closed {
-		return head, refused(errClosed)
+		return head, looked, refused(errClosed)
 	}
 	if !fresh || e.TXID != head.TXID+1 {
 		err := a.patiently(ctx, func() (err error) {
+			looked = time.Now()
 			head, err = a.Head(ctx)
 			return err
 		})
 		if err != nil {
-			return head, refused(err)
+			return head, looked, refused(err)
 		}
 	}
 	switch {
 	case e.TXID > head.TXID+1:
-		return head, refused(fmt.Errorf("the log ends with entry %d: the entries between are missing, or it is another database's", head.TXID))
+		return head, looked, refused(fmt.Errorf("the log ends with entry %d: the entries between are missing, or it is another database's", head.TXID))
 	case e.TXID < head.TXID:
-		return head, a.fenced(ctx, e.TXID)
+		return head, looked, a.fenced(ctx, e.TXID)
 	case e.TXID > 1 && e.TXID == head.TXID+1 && e.PageSize != head.PageSize:
-		return head, refused(fmt.Errorf("its pages have %d bytes and those of the log %d: begin another archive", e.PageSize, head.PageSize))
+		return head, looked, refused(fmt.Errorf("its pages have %d bytes and those of the log %d: begin another archive", e.PageSize, head.PageSize))
 	}
-	return head, nil // or it is the last one, perhaps this very entry
+	return head, looked, nil // or it is the last one, perhaps this very entry
 }
 
 // header is what the object of an entry begins with.

@@ -161,12 +161,10 @@ func (a *Archive) longAgo(look time.Time) bool {
 }
 
 // lookBack finds out whether an entry that could be stored was in the log already,
-// merged and deleted, while this process was stopped.
-func (a *Archive) lookBack(ctx context.Context, e *nearlite.Entry, stored Object) error {
-	a.mu.Lock()
-	recent := !a.longAgo(a.looked)
-	a.mu.Unlock()
-	if recent {
+// merged and deleted, while this process was stopped. The look that counts is the one
+// by which the entry was the next: the keeper may have looked since.
+func (a *Archive) lookBack(ctx context.Context, e *nearlite.Entry, stored Object, looked time.Time) error {
+	if !a.longAgo(looked) {
 		return nil
 	}
 	err := a.patiently(ctx, func() error {

@@ -165,9 +165,10 @@ func TestZombie(t *testing.T) {
 			// It looks now, and is stopped before it stores.
 			stopped := a.store.Store
 			a.store.Store = &stopping{Store: stopped, stop: func() {
-				a.mu.Lock()
-				a.looked = a.looked.Add(-30 * time.Hour)
-				a.mu.Unlock()
+				a.opts.EntryRetention = 1 // as if a day were over; and another look does not help
+				if _, err := a.Head(t.Context()); err != nil {
+					t.Error(err)
+				}
 			}}
 		},
 	} {

@@ -100,15 +100,19 @@ func vacant(dest string) error {
 	return nil
 }
 
-// writeBytes is how much is written at a time.
-const writeBytes = 1 << 20
+const (
+	// writeBytes is how much is written at a time.
+	writeBytes = 1 << 20
+	// saveEvery is how much time of a restore is lost at most when it is interrupted.
+	saveEvery = 2 * time.Second
+)
 
 // fill writes the pages that are not there yet.
 func (p *part) fill(ctx context.Context, m *merge, o RestoreOptions) error {
 	h := m.header()
 	lock := ltx.LockPgno(h.PageSize)
 	buf := make([]byte, 0, writeBytes+int(h.PageSize))
-	unsaved := 0
+	unsaved, saved := 0, time.Now()
 	for {
 		number, data, err := m.next()
 		switch {
@@ -140,11 +144,11 @@ func (p *part) fill(ctx context.Context, m *merge, o RestoreOptions) error {
 			return err
 		}
 		o.Progress(m.read(), m.size)
-		if unsaved += len(buf); unsaved >= o.checkpoint {
+		if unsaved += len(buf); unsaved >= o.checkpoint || time.Since(saved) >= saveEvery {
 			if err := p.save(m); err != nil {
 				return err
 			}
-			unsaved = 0
+			unsaved, saved = 0, time.Now()
 		}
 		buf = buf[:0]
 	}

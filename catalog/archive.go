@@ -125,6 +125,26 @@ func (c *Catalog) openArchive(ctx context.Context, part string) (*archive.Archiv
 	return a, nil
 }
 
+// mayLeaveOut refuses to open a catalog without an archive when it has one. To leave
+// that for good is to remove the page maps, which remember it.
+func (c *Catalog) mayLeaveOut(path string) error {
+	if c.opts.Archive != nil {
+		return nil
+	}
+	if _, err := os.Stat(path + "-map"); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	m, err := pagemap.Open(path+"-map", 0)
+	if err != nil {
+		return err
+	}
+	last := m.Head().Entry.TXID
+	if err := m.Close(); err != nil || last == 0 {
+		return err
+	}
+	return fmt.Errorf("%w: name it; or remove %s-map and the like in %s to leave it for good", ErrArchived, path, c.databases())
+}
+
 // isArchived reports whether the archive has a catalog.
 func (c *Catalog) isArchived(ctx context.Context) (bool, error) {
 	if c.opts.Archive == nil {

@@ -351,6 +351,24 @@ func TestCatalogUnsure(t *testing.T) {
 	}
 }
 
+// Without its archive a catalog is not opened: it could never go on with it.
+func TestArchiveLeftOut(t *testing.T) {
+	t.Parallel()
+	dir, store := filepath.Join(t.TempDir(), "data"), openFlaky(t)
+	c := openIn(t, dir, archived(store, nearlite.Full))
+	put(t, c, Main, "archived")
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(bg, dir, nil); !errors.Is(err, ErrArchived) {
+		t.Errorf("opened without its archive: %v", err)
+	}
+	c = openIn(t, dir, archived(store, nearlite.Full))
+	if found := get(t, c, Main); found != "archived" {
+		t.Errorf("main has %q", found)
+	}
+}
+
 // Archived needs an archive, and a directory whose names are lost finds them there.
 func TestArchiveOptions(t *testing.T) {
 	t.Parallel()

@@ -166,6 +166,9 @@ func (c *Catalog) path(id ID) string { return filepath.Join(c.databases(), id.St
 
 func (c *Catalog) openTable(ctx context.Context) (err error) {
 	path := filepath.Join(c.dir, "catalog.db")
+	if err := c.mayLeaveOut(path); err != nil {
+		return fmt.Errorf("open %s: %w", c.dir, err)
+	}
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		// Without their names the databases would be nobody's.
 		if files, err := os.ReadDir(c.databases()); err == nil && len(files) > 0 {

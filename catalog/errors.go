@@ -22,6 +22,9 @@ var (
 	// ErrTooManyOpen is returned when MaxOpen databases are in use for as long as the
 	// caller's context lasted.
 	ErrTooManyOpen = errors.New("too many databases are in use at a time: raise MaxOpen, or try again")
+	// ErrArchived is returned by [Open] without an archive for a directory that has
+	// one: what was written without it could not be archived later.
+	ErrArchived = errors.New("the databases are archived, and no archive was named")
 	// ErrClosed is returned after Close.
 	ErrClosed = errors.New("the catalog is closed")
 	// ErrLocked matches every [*LockedError].

@@ -47,7 +47,25 @@ func TestKill(t *testing.T) {
 	if os.Getenv("NEARLITE_LONG") != "" {
 		rounds = 1000
 	}
-	killInRounds(t, rounds, "")
+	killInRounds(t, rounds, "", nearlite.Full)
+}
+
+// An archive that follows behind has everything once a process ends well, however
+// many before it were killed.
+func TestKillAheadOfTheArchive(t *testing.T) {
+	t.Parallel()
+	rounds := 6
+	if os.Getenv("NEARLITE_LONG") != "" {
+		rounds = 300
+	}
+	k := killInRounds(t, rounds, filepath.Join(t.TempDir(), "archive"), nearlite.Full)
+	k.look() // opens every database, and closes it
+	if err := os.RemoveAll(k.dir); err != nil {
+		t.Fatal(err)
+	}
+	if found := k.look(); !maps.Equal(found, k.there) {
+		t.Errorf("the archive has %v, not %v", found, k.there)
+	}
 }
 
 // With an archive that decides about commits a machine may be lost, too: the next
@@ -58,25 +76,26 @@ func TestKillAndLoseTheDisk(t *testing.T) {
 	if os.Getenv("NEARLITE_LONG") != "" {
 		rounds = 300
 	}
-	killInRounds(t, rounds, filepath.Join(t.TempDir(), "archive"))
+	killInRounds(t, rounds, filepath.Join(t.TempDir(), "archive"), nearlite.Archived)
 }
 
 // killInRounds kills processes that do verbs. Between two of them the directory is
-// lost now and then if there is an archive.
-func killInRounds(t *testing.T, rounds int, archive string) {
+// lost now and then if an archive decides about commits.
+func killInRounds(t *testing.T, rounds int, archive string, durability nearlite.Durability) *killed {
 	seed := rand.Uint64()
 	rng := rand.New(rand.NewPCG(seed, 1))
 	t.Logf("seed %d", seed)
 	dir := filepath.Join(t.TempDir(), "data")
 	source := makeSource(t)
-	k := &killed{t: t, dir: dir, archive: archive, there: map[string]string{Main: ""}, verbs: map[string]int{}}
+	k := &killed{t: t, dir: dir, archive: archive, durability: durability, there: map[string]string{Main: ""}, verbs: map[string]int{}}
 	for round := range rounds {
-		k.round(source, rng, archive != "" && round%2 == 1)
+		k.round(source, rng, durability == nearlite.Archived && round%2 == 1)
 		if t.Failed() {
 			t.Fatalf("in round %d of seed %d", round, seed)
 		}
 	}
 	t.Logf("killed in the middle of %v; of them %d had been done", k.verbs, k.done)
+	return k
 }
 
 // makeSource makes a database to be imported.
@@ -102,18 +121,19 @@ func fill(db *nearlite.DB, value string) error {
 }
 
 type killed struct {
-	t       *testing.T
-	dir     string
-	archive string            // "": none
-	there   map[string]string // values by name, as far as acknowledged
-	verbs   map[string]int
-	done    int
+	durability nearlite.Durability
+	t          *testing.T
+	dir        string
+	archive    string            // "": none
+	there      map[string]string // values by name, as far as acknowledged
+	verbs      map[string]int
+	done       int
 }
 
 // round has a child do verbs, kills it, and looks at what it left.
 func (k *killed) round(source string, rng *rand.Rand, lost bool) {
 	cmd := process.Command(os.Args[0], source, strconv.FormatUint(rng.Uint64(), 10))
-	cmd.Env = append(os.Environ(), childRole+"="+k.dir, childArchive+"="+k.archive)
+	cmd.Env = append(os.Environ(), childRole+"="+k.dir, childArchive+"="+k.archive, childDurability+"="+k.durability.String())
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -185,7 +205,7 @@ func apply(there map[string]string, verb []string) {
 
 // look opens the catalog and returns what is there.
 func (k *killed) look() map[string]string {
-	o, err := killOptions(k.archive)
+	o, err := killOptions(k.archive, k.durability.String())
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -226,24 +246,30 @@ func (k *killed) look() map[string]string {
 	return found
 }
 
-// childArchive names the child's archive.
-const childArchive = "NEARLITE_CATALOG_ARCHIVE"
+// The child's archive, and what its commits wait for.
+const (
+	childArchive    = "NEARLITE_CATALOG_ARCHIVE"
+	childDurability = "NEARLITE_CATALOG_DURABILITY"
+)
 
 // killOptions are those of the processes that are killed.
-func killOptions(dir string) (*Options, error) {
+func killOptions(dir, durability string) (*Options, error) {
 	o := &Options{MaxOpen: 3, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	if dir == "" {
 		return o, nil
 	}
 	store, err := file.Open(bg, dir, nil)
-	o.Archive, o.Engine.Durability = store, nearlite.Archived
+	o.Archive, o.Engine.LogDelay = store, time.Millisecond
+	if durability == nearlite.Archived.String() {
+		o.Engine.Durability = nearlite.Archived
+	}
 	return o, err
 }
 
 // verbsUntilKilled is the child: it does one verb after the other, and tells of
 // each before it begins and when it is done.
 func verbsUntilKilled(dir, source, seed string) error {
-	o, err := killOptions(os.Getenv(childArchive))
+	o, err := killOptions(os.Getenv(childArchive), os.Getenv(childDurability))
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nearlite/nearlite"
 	"github.com/nearlite/nearlite/catalog"
+	"github.com/nearlite/nearlite/storage"
 )
 
 // DBCmd works on the databases of a directory or of a server: nearlite db VERB.
@@ -26,8 +27,9 @@ type DBCmd struct {
 
 // where says whose databases a verb works on.
 type where struct {
-	Where string `arg:"" name:"where" help:"The directory of the databases, or the URL of the server that has it."`
-	Token string `env:"NEARLITE_TOKEN" placeholder:"TOKEN" help:"Token for the server, from “nearlite token create”; better in the environment, as NEARLITE_TOKEN."`
+	Where   string `arg:"" name:"where" help:"The directory of the databases, or the URL of the server that has it."`
+	Archive string `env:"NEARLITE_ARCHIVE" placeholder:"URL" help:"The archive of a directory that has one, as it is given to “nearlite serve”."`
+	Token   string `env:"NEARLITE_TOKEN" placeholder:"TOKEN" help:"Token for the server, from “nearlite token create”; better in the environment, as NEARLITE_TOKEN."`
 }
 
 // databases are those of a directory or of a server.
@@ -60,19 +62,36 @@ func (w *where) with(ctx context.Context, env *Env, makes bool, f func(databases
 
 func (w *where) open(ctx context.Context, env *Env, makes bool) (databases, error) {
 	if strings.HasPrefix(w.Where, "http://") || strings.HasPrefix(w.Where, "https://") {
+		if w.Archive != os.Getenv("NEARLITE_ARCHIVE") { // there it is for whoever needs it, and no mistake
+			return nil, advise(errors.New("--archive is for a directory: a server has its own"), "without --archive")
+		}
 		return newRemote(w.Where, w.Token, env)
 	}
 	if _, err := os.Stat(filepath.Join(w.Where, "catalog.db")); !makes && errors.Is(err, fs.ErrNotExist) {
 		return nil, advise(fmt.Errorf("%s has no databases: there is no catalog.db in it", w.Where),
 			"name the directory that was given to “nearlite serve”, or the URL of a server")
 	}
-	c, err := catalog.Open(ctx, w.Where, &catalog.Options{
-		Logger: slog.New(slog.NewTextHandler(env.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
-	if err != nil {
-		return nil, w.explain(err)
+	o := &catalog.Options{Logger: slog.New(slog.NewTextHandler(env.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+	if w.Archive != "" {
+		store, err := openStore(ctx, w.Archive, false)
+		if err != nil {
+			return nil, err
+		}
+		o.Archive = store
 	}
-	return directory{c, env}, nil
+	c, err := catalog.Open(ctx, w.Where, o)
+	if err != nil {
+		return nil, errors.Join(w.explain(err), closeStore(o.Archive))
+	}
+	return directory{c, o.Archive, env}, nil
+}
+
+// closeStore closes a store, if there is one.
+func closeStore(s storage.Store) error {
+	if s == nil {
+		return nil
+	}
+	return s.Close()
 }
 
 // explain attaches to an error what to try.
@@ -82,6 +101,8 @@ func (w *where) explain(err error) error {
 		return nil
 	case errors.Is(err, catalog.ErrLocked):
 		return advise(err, "give the URL of that server in the place of the directory: nearlite db list http://127.0.0.1:8080")
+	case errors.Is(err, catalog.ErrArchived):
+		return advise(err, "--archive URL, as “nearlite serve” has it")
 	case errors.Is(err, catalog.ErrNotFound):
 		return advise(err, "nearlite db list "+at)
 	case errors.Is(err, catalog.ErrExists):
@@ -98,8 +119,12 @@ func (w *where) explain(err error) error {
 // directory is the databases of a directory that no server has.
 type directory struct {
 	*catalog.Catalog
-	env *Env
+	store storage.Store // of its archive; nil: there is none
+	env   *Env
 }
+
+// Close closes the catalog, and then its archive.
+func (d directory) Close() error { return errors.Join(d.Catalog.Close(), closeStore(d.store)) }
 
 // List returns all databases whose names begin with prefix.
 func (d directory) List(ctx context.Context, prefix string) ([]catalog.Info, error) {

@@ -60,6 +60,9 @@ func (c *ServeCmd) Run(ctx context.Context, env *Env) error {
 		defer store.Close()
 	}
 	cat, err := c.open(ctx, store, log)
+	if errors.Is(err, catalog.ErrArchived) {
+		return advise(err, "--archive URL, as before")
+	}
 	if err != nil {
 		return err
 	}

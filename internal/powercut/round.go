@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -120,7 +121,7 @@ func (r *round) writeUntilCut(checkpoint int, early bool, delay time.Duration) e
 	go func() { ended <- cmd.Wait() }()
 
 	if !early {
-		if err := firstAck(ended); err != nil {
+		if err := firstAck(cmd.Process, ended); err != nil {
 			return fmt.Errorf("%w: %s", err, &out)
 		}
 	}
@@ -147,8 +148,9 @@ func (r *round) writeUntilCut(checkpoint int, early bool, delay time.Duration) e
 	return err
 }
 
-// firstAck waits until something was acknowledged.
-func firstAck(ended chan error) error {
+// firstAck waits until something was acknowledged. When it returns an error, the
+// writer has ended; one that was stuck has said where.
+func firstAck(writer *os.Process, ended chan error) error {
 	for from := time.Now(); time.Since(from) < 30*time.Second; {
 		if info, err := os.Stat(acksPath); err == nil && info.Size() > 0 {
 			return nil
@@ -158,6 +160,13 @@ func firstAck(ended chan error) error {
 			return fmt.Errorf("the writer ended before its first commit: %v", err)
 		case <-time.After(time.Millisecond):
 		}
+	}
+	_ = writer.Signal(syscall.SIGQUIT)
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		_ = writer.Kill()
+		<-ended
 	}
 	return errors.New("nothing was acknowledged in 30 s")
 }
