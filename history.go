@@ -137,6 +137,9 @@ func (h *history) replay() error {
 // take tells the map of the commits behind a mark.
 func (h *history) take(f *os.File, from wal.Mark) error {
 	h.place = placeOf(from)
+	if head := h.pages.Head(); head.WAL != h.place { // a run that has begun, and may have no commit
+		h.pages.Commit(nil, head.Pages, head.Hash, h.place)
+	}
 	for {
 		next, err := from.Next(f)
 		if err != nil {
