@@ -128,8 +128,8 @@ lint: vet ## go vet, staticcheck, and the table of floors in internal/lint
 # Attacks and browsers measure time, and the clients talk to a program of its own.
 RACE_NOT := /server/(hostile|compat|console)|/examples/
 race: ## the tests under the race detector, but those of clients, browsers and attacks
-	go test -race -timeout 15m $$(go list ./... | grep -Ev '$(RACE_NOT)')
-	set -e; for module in $(COMPAT); do (cd $$module && go test -race -timeout 15m ./...); done
+	go test -race -short -timeout 15m $$(go list ./... | grep -Ev '$(RACE_NOT)')
+	set -e; for module in $(COMPAT); do (cd $$module && go test -race -short -timeout 15m ./...); done
 
 fuzz-short: ## every fuzz test for FUZZTIME (10s)
 	@set -e; for pkg in $$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...); do \

@@ -117,7 +117,7 @@ func (k *killed) check() {
 // writeUntilKilled is the child: many callers that write in all ways there are,
 // and tell of each transaction that was acknowledged.
 func writeUntilKilled(args []string) error {
-	opts := &Options{CheckpointBytes: 128 << 10, PageMap: os.Getpid()%2 == 0}
+	opts := &Options{CheckpointBytes: 128 << 10, PageMap: os.Getpid()%2 == 0, Logger: quiet}
 	if args[1] == Normal.String() {
 		opts.Durability = Normal
 	}

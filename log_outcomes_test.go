@@ -18,6 +18,9 @@ import (
 	"github.com/nearlite/nearlite/wal"
 )
 
+// cellPatience is longer than a busy machine needs for the tries of one entry.
+const cellPatience = 2 * time.Second
+
 // slowStore is a store in which what happens to an entry is the test's to say.
 type slowStore struct {
 	storage.Store
@@ -175,7 +178,7 @@ func (c *cell) open(pageSize int) {
 		t.Fatal(err)
 	}
 	c.store = &slowStore{Store: s}
-	l, end, err := Archives.Open(bg, c.store, ArchiveOptions{Patience: 250 * time.Millisecond})
+	l, end, err := Archives.Open(bg, c.store, ArchiveOptions{Patience: cellPatience})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -160,7 +160,7 @@ func (r *reconciliation) judge() error {
 		return nil
 	case head.TXID > known.TXID && head.Epoch == known.Epoch && head.hasSum():
 		return nil // written before the process died, and not noted
-	case known.TXID == 0:
+	case known.Epoch == 0:
 		return fmt.Errorf("%w: the log has %d entries, and this file was never part of it: name an empty log, or move the file away to have it made from the log", ErrLogMismatch, head.TXID)
 	case head.TXID == 0:
 		return fmt.Errorf("%w: the file was in a log up to entry %d, and this one is empty: name the right one, or delete %s to begin a new log with this file", ErrLogMismatch, known.TXID, "its -map")

@@ -33,6 +33,8 @@ var trials = []trial{
 	{engine: "full", disk: cache},
 	{engine: "normal", disk: flakey, tail: true},
 	{engine: "normal", disk: cache, tail: true},
+	{engine: "full-barrier", disk: cache},
+	{engine: "normal-barrier", disk: cache, tail: true},
 	{engine: "full", disk: flakey, deceit: "fsync-ignored", preload: noFsync},
 	{engine: "full", disk: cache, deceit: "fsync-ignored", preload: noFsync},
 	{engine: "full", disk: cache, deceit: "no-barriers", options: "barrier=0"},

@@ -18,6 +18,9 @@ import (
 var engines = map[string]func(*nearlite.Options){
 	"full":   func(o *nearlite.Options) { o.Durability = nearlite.Full },
 	"normal": func(o *nearlite.Options) { o.Durability = nearlite.Normal },
+	// Commits pass the barrier, which does the sync or leaves it out.
+	"full-barrier":   func(o *nearlite.Options) { o.PageMap = true },
+	"normal-barrier": func(o *nearlite.Options) { o.Durability, o.PageMap = nearlite.Normal, true },
 }
 
 // schema: entry.seq is the order of the commits, since only the writer's own
