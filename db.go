@@ -364,6 +364,9 @@ func (db *DB) openReaders(context.Context) error {
 
 // start starts the goroutines.
 func (db *DB) start() {
+	if db.history != nil {
+		db.history.opened = true
+	}
 	db.tasks.Go(func() { db.writer.loop() })
 	db.tasks.Go(func() { db.writer.wakeUp() })
 	db.tasks.Go(func() { db.checkpointer.run(db.ctx) })

@@ -38,6 +38,7 @@ type history struct {
 	// The writer's:
 	place  pagemap.Place // behind the last commit that the map knows
 	broken bool          // it began anew
+	opened bool          // the database was: file and log belong together
 }
 
 // barrier is what commits pass; nil if there is no history.
@@ -199,14 +200,15 @@ func stamp(path string) (s pagemap.Stamp) {
 func (h *history) reset(why string) error {
 	h.db.opts.Logger.Warn("the history of the database is broken and begins anew: replicas will copy all of it", "db", h.db.path, "because", why)
 	h.broken = true
-	if err := h.pages.Reset(); err != nil {
-		return err
-	}
+	h.pages.Reset()
 	count := h.db.checkpointer.conn.QueryRow("PRAGMA page_count")
 	if count.Err() != nil {
 		return count.Err()
 	}
 	h.pages.Commit(nil, uint32(count.Int(0)), 0, pagemap.Place{})
+	if h.db.opts.Log != nil && !h.opened { // which may refuse the file: then it stays as it was
+		return nil
+	}
 	return h.pages.Sync()
 }
 
@@ -273,7 +275,7 @@ const walHeaderSize = 32
 // close puts the map on the disk, and with it what file it belongs to if that needs
 // no WAL any more. Only the checkpointer's connection is open.
 func (h *history) close() error {
-	if h.pages == nil {
+	if h.broken && !h.opened { // the file was refused: its map stays as it was
 		return nil
 	}
 	conn := h.db.checkpointer.conn

@@ -300,6 +300,10 @@ func TestReconcile(t *testing.T) {
 					if after := fileHashes(t, path); after != before {
 						t.Errorf("it was changed from %s to %s", before, after)
 					}
+					_, again := Open(bg, path, &Options{Log: log, Durability: d, Logger: quiet})
+					if again == nil || again.Error() != err.Error() {
+						t.Errorf("first %v, then %v", err, again)
+					}
 					return
 				}
 				if err != nil {

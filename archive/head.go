@@ -18,8 +18,10 @@ import (
 // hintKey is the key of the object that says where the log was seen to end.
 const hintKey = "head"
 
-// A hint saves listings. It is never believed: what it names has to be there, and
-// what comes after it is looked for.
+// A hint saves listings. It never says where the log ends: what it names has to be
+// there, and what comes after it is looked for. But it is written after that entry
+// was stored, and the newest entry is never deleted; so if the log ends before it,
+// something is missing.
 type hint struct {
 	TXID     uint64    `json:"txid"`
 	Time     time.Time `json:"time"`
@@ -61,11 +63,13 @@ func (a *Archive) Head(ctx context.Context) (nearlite.Head, error) {
 
 // look finds the last entry; from is one that is known to be in the log, or 0.
 func (a *reader) look(ctx context.Context, from uint64) (nearlite.Head, error) {
+	named := uint64(0)
 	if from == 0 {
 		var err error
-		if from, err = a.readHint(ctx); err != nil {
+		if named, err = a.readHint(ctx); err != nil {
 			return nearlite.Head{}, err
 		}
+		from = named
 	}
 	var last Object
 	if from > 0 {
@@ -88,11 +92,20 @@ func (a *reader) look(ctx context.Context, from uint64) (nearlite.Head, error) {
 			}
 		}
 	}
+	if last.Max < named {
+		return nearlite.Head{}, a.endsEarly(last.Max, named)
+	}
 	if last.Max == 0 {
 		return nearlite.Head{}, nil
 	}
 	h, err := a.readHeader(ctx, last)
 	return headOf(h), err
+}
+
+// endsEarly is the error of a log whose end is missing.
+func (a *reader) endsEarly(last, named uint64) error {
+	return fmt.Errorf("%w: the object %q says that it went on to entry %d, and it ends with entry %d: put %s back, or delete %q to go on without",
+		ErrIncomplete, hintKey, named, last, a.layout.key(0, named, named), hintKey)
 }
 
 // readHint returns the entry that the hint names, or 0. That a hint cannot be

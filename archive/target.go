@@ -40,6 +40,13 @@ func (a *reader) target(ctx context.Context, o RestoreOptions) ([]Object, error)
 		if err != nil {
 			return nil, err
 		}
+		named, err := a.readHint(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if last := newestOf(objects); last < named {
+			return nil, a.endsEarly(last, named)
+		}
 		if len(objects) == 0 {
 			return nil, ErrEmpty
 		}

@@ -201,7 +201,8 @@ func (e *engine) crash() {
 		_ = e.m.SetClean(stamp)
 		attempted = e.m.Head()
 	case "reset":
-		_ = e.m.Reset()
+		e.m.Reset()
+		_ = e.m.Sync()
 		attempted = e.m.Head()
 	}
 	done := e.disk.left > 0
@@ -287,7 +288,7 @@ func TestModel(t *testing.T) {
 			"sync":   func(*rapid.T) { e.must(e.m.Sync()) },
 			"again":  func(*rapid.T) { e.again() },
 			"crash":  func(*rapid.T) { e.crash() },
-			"reset":  func(*rapid.T) { e.must(e.m.Reset()); e.clean = false },
+			"reset":  func(*rapid.T) { e.m.Reset(); e.must(e.m.Sync()); e.clean = false },
 			"close": func(*rapid.T) {
 				e.must(e.m.SetClean(Stamp{4096, int64(e.version)}))
 				e.clean = true

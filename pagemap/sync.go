@@ -54,21 +54,17 @@ func (m *Map) Announce(salt1, salt2 uint32) error {
 
 // Reset says that continuity is lost: under a new log id every page counts as
 // changed, the last one last, and no entry of the engine's log is known. A Commit
-// without pages then says how large the database is and where its WAL, and another
-// Sync makes that good.
+// without pages then says how large the database is and where its WAL, and the next
+// Sync puts it on the disk: until then the map there is the old one.
 //
-// The numbers go on from where they were, so that a crash in the middle leaves an
-// old header with numbers it does not cover.
-func (m *Map) Reset() error {
+// The numbers go on from where they were, so that a crash in the middle of that Sync
+// leaves an old header with numbers it does not cover.
+func (m *Map) Reset() {
 	m.io.Lock()
 	defer m.io.Unlock()
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.renumber()
-	m.mu.Unlock()
-	if err := m.sync(); err != nil {
-		return fmt.Errorf("reset the page map: %w", err)
-	}
-	return nil
 }
 
 func (m *Map) renumber() {

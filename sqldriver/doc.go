@@ -27,7 +27,7 @@
 //
 // ":memory:" is a temporary file of that *sql.DB alone, shared by all of its
 // connections. The options are those of [nearlite.Options]: durability (full or
-// normal), readonly, mustexist, pagesize, cachesize, readercachesize, mmapsize
+// normal), readonly, mustexist, pagemap, pagesize, cachesize, readercachesize, mmapsize
 // (off or a size), foreignkeys (on unless switched off), busytimeout, queuemax,
 // maxreaders, snapshotage, walbytes, checkpointbytes, maxclosure, leaseidle,
 // leasecontended, leasetotal and vfs. Durations are written 500ms or 5s, sizes

@@ -108,6 +108,7 @@ var options = []option{
 	{"durability", durability},
 	{"readonly", flag(func(o *nearlite.Options, on bool) { o.ReadOnly = on })},
 	{"mustexist", flag(func(o *nearlite.Options, on bool) { o.MustExist = on })},
+	{"pagemap", flag(func(o *nearlite.Options, on bool) { o.PageMap = on })},
 	{"foreignkeys", flag(func(o *nearlite.Options, on bool) { o.NoForeignKeys = !on })},
 	{"pagesize", pageSize},
 	{"cachesize", size(func(o *nearlite.Options) *int64 { return &o.CacheSize })},

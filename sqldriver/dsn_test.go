@@ -85,7 +85,7 @@ func TestParseRefuses(t *testing.T) {
 // say has an option.
 func TestEveryOptionCounts(t *testing.T) {
 	t.Parallel()
-	values := map[string]string{"durability": "normal", "readonly": "true", "mustexist": "true", "foreignkeys": "off", "pagesize": "8192", "vfs": "unix",
+	values := map[string]string{"durability": "normal", "readonly": "true", "mustexist": "true", "pagemap": "true", "foreignkeys": "off", "pagesize": "8192", "vfs": "unix",
 		"queuemax": "7", "maxreaders": "7"}
 	var all []string
 	for _, o := range options {
@@ -105,7 +105,7 @@ func TestEveryOptionCounts(t *testing.T) {
 	fields := reflect.ValueOf(s.opts)
 	for i := range fields.NumField() {
 		switch name := fields.Type().Field(i).Name; name {
-		case "OnConnect", "Logger", "Log", "Limits": // for those who open databases for others
+		case "OnConnect", "Logger", "Log", "LogDelay", "LogLag", "Limits": // for those who open databases for others
 		default:
 			if fields.Field(i).IsZero() {
 				t.Errorf("no option sets %s", name)
