@@ -40,16 +40,18 @@ type setting struct {
 	Files    uint64 // may be open at a time; 0: as many as here
 }
 
-// patience is the shortest time after which the server ends a connection for its
-// client's slowness.
-func (s *setting) patience() time.Duration {
-	least := 10 * time.Second // its own default of a head
-	for _, d := range []time.Duration{s.Server.HeaderTimeout, s.Server.BodyTimeout, s.Server.WriteTimeout} {
-		if d > 0 {
-			least = min(least, d)
-		}
+// impatient says whether the server may have given up a request that took so long since
+// it, or its client, was slow.
+func (s *setting) impatient(err error, took time.Duration) bool {
+	// Who has nothing to show for so long loses what memory he has to others.
+	const loan = 250 * time.Millisecond
+	switch code := codeOf("", err); {
+	case code == "SQLITE_INTERRUPT":
+		return s.Server.Limits.Time > 0 && took >= s.Server.Limits.Time
+	case code == "BODY_TIMEOUT":
+		return s.Server.BodyTimeout > 0 && took >= s.Server.BodyTimeout
 	}
-	return least
+	return took >= loan && cut(err)
 }
 
 // child is the variable that makes the test program a server; it has the setting.
@@ -160,7 +162,7 @@ type target struct {
 	ended     chan struct{} // closed with the attack
 	sampled   sync.WaitGroup
 	witnesses []*witness
-	patience  time.Duration
+	set       setting
 	calm      int   // goroutines before the attack
 	before    share // of the processors, before the attack
 }
@@ -168,7 +170,7 @@ type target struct {
 // begin starts a server, in a data directory of its own.
 func begin(t *testing.T, set setting) *target {
 	t.Helper()
-	x := &target{t: t, ended: make(chan struct{}), patience: set.patience()}
+	x := &target{t: t, ended: make(chan struct{}), set: set}
 	dir := t.TempDir()
 	if set.Tokens {
 		x.makeKeys(dir)

@@ -22,7 +22,7 @@ type witness struct {
 	done   atomic.Int64
 	took   []time.Duration
 	failed []error
-	slow   int // of failed, those that the server has ended after its patience
+	slow   int // of failed, those that the server has given up for their slowness
 }
 
 // rest is the time between two requests of a witness.
@@ -35,12 +35,12 @@ func (x *target) watch(name string, do func(*client) error) *witness {
 	x.witnesses = append(x.witnesses, w)
 	w.over.Go(func() {
 		defer c.close()
-		w.work(x.patience)
+		w.work(&x.set)
 	})
 	return w
 }
 
-func (w *witness) work(patience time.Duration) {
+func (w *witness) work(set *setting) {
 	tick := time.NewTicker(rest)
 	defer tick.Stop()
 	for {
@@ -57,7 +57,7 @@ func (w *witness) work(patience time.Duration) {
 		if err != nil {
 			w.failed = append(w.failed, err)
 		}
-		if err != nil && took >= patience && (cut(err) || codeOf("", err) == "BODY_TIMEOUT") {
+		if err != nil && set.impatient(err, took) {
 			w.slow++
 		}
 	}
@@ -181,7 +181,7 @@ func (x *target) judge(w *witness, b bounds) {
 		x.t.Errorf("%s: p99 is %v, more than %v", w.name, p99, b.p99.Round(time.Millisecond))
 	}
 	if x.stretch() >= stretchSlow {
-		b.failed += w.slow
+		b.failed += min(w.slow, max(2, len(w.took)/50))
 	}
 	if len(w.failed) > b.failed {
 		x.t.Errorf("%s: %d of %d requests failed, as: %v", w.name, len(w.failed), len(w.took), w.failed[0])
