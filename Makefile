@@ -142,7 +142,7 @@ fuzz-short: ## every fuzz test for FUZZTIME (10s)
 sanitize: export CGO_CFLAGS := $(CGO_CFLAGS) -fsanitize=undefined -fno-sanitize-recover=undefined
 sanitize: export CGO_LDFLAGS := -fsanitize=undefined
 sanitize: ## the binding's tests with its C under the address and undefined-behaviour sanitizers
-	go test -asan -timeout 10m ./sqlite/... ./wal/...
+	go test -asan -short -timeout 10m ./sqlite/... ./wal/...
 
 # Outside CI: it installs packages, and the guest is a kernel of its own.
 powercut: ## 95 real power cuts under ext4 in User-Mode Linux, controls that must lose included (6 minutes; POWERCUT_FLAGS="-rounds 200 -seed 7")

@@ -73,6 +73,9 @@ func TestBoundFunctions(t *testing.T) {
 // Calls for which SQLite's own functions take hours.
 func TestBoundFunctionsAreQuick(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("it measures time, and a sanitizer takes a hundred times as much")
+	}
 	c := open(t)
 	if err := c.BoundFunctions(); err != nil {
 		t.Fatal(err)
