@@ -427,11 +427,8 @@ func (s *shipper) sumAll(ctx context.Context, snap *shot) error {
 		}
 	}
 	return snap.Read(numbers, func(p wal.Page) error {
-		if p.Number%1024 == 0 {
-			s.sums.begin()
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
+		if p.Number%1024 == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
 		s.sums.set(p.Number, p.Data)
 		return nil

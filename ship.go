@@ -91,6 +91,7 @@ func (s *shipper) offer(c *wal.Commit, transactions int) error {
 		return nil
 	})
 	e.WALStart, e.Transactions = c.Start, transactions
+	s.sums.begin()
 	if err := s.sum(e); err != nil {
 		s.sums.takeBack()
 		return fmt.Errorf("read the pages of entry %d: %w: %w", e.TXID, ErrNotCommitted, err)
@@ -101,6 +102,7 @@ func (s *shipper) offer(c *wal.Commit, transactions int) error {
 		s.sayFailed(err)
 		return fmt.Errorf("append entry %d to the log: %w", e.TXID, err)
 	}
+	s.sums.end()
 	// The commit's number is not known yet: the map hears of it next.
 	s.took(e, s.db.history.pages.Head().Change+uint64(c.Frames()))
 	return nil
@@ -117,7 +119,6 @@ func (s *shipper) entry(place pagemap.Place, pages uint32, each func(func(wal.Pa
 
 // sum takes an entry's pages into the sums, and what they come to into the entry.
 func (s *shipper) sum(e *Entry) error {
-	s.sums.begin()
 	s.sums.resize(e.Pages)
 	err := e.Each(func(p wal.Page) error {
 		s.sums.set(p.Number, p.Data)

@@ -8,6 +8,7 @@ import "github.com/nearlite/nearlite/crc64iso"
 type sums struct {
 	pages []uint64 // of page i+1; 0: there is none
 	total uint64
+	step  bool      // between begin and end or takeBack
 	undo  []pageSum // what takeBack puts back, in the order it was replaced
 	size  int       // what takeBack makes len(pages) again
 }
@@ -17,8 +18,11 @@ type pageSum struct {
 	sum    uint64
 }
 
-// begin makes what follows one step, which takeBack undoes.
-func (s *sums) begin() { s.undo, s.size = s.undo[:0], len(s.pages) }
+// begin makes what follows, up to end, one step that takeBack undoes. What is shipped
+// behind the commits needs none: the next entry has the pages of one that failed.
+func (s *sums) begin() { s.step, s.undo, s.size = true, s.undo[:0], len(s.pages) }
+
+func (s *sums) end() { s.step = false }
 
 // resize makes the database one of so many pages.
 func (s *sums) resize(pages uint32) {
@@ -45,7 +49,9 @@ func (s *sums) set(number uint32, data []byte) {
 
 func (s *sums) put(number uint32, sum uint64) {
 	p := &s.pages[number-1]
-	s.undo = append(s.undo, pageSum{number, *p})
+	if s.step {
+		s.undo = append(s.undo, pageSum{number, *p})
+	}
 	s.total ^= *p ^ sum
 	*p = sum
 }
@@ -60,5 +66,5 @@ func (s *sums) takeBack() {
 		*p = u.sum
 	}
 	s.stretch(s.size)
-	s.undo = s.undo[:0]
+	s.end()
 }
