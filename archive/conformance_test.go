@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -31,43 +30,21 @@ func directory(t testing.TB, dir string) storage.Store {
 }
 
 // One gateway serves all tests of the package, each in a prefix of its own.
-var gateway = sync.OnceValues(func() (*versitygw.Gateway, error) {
-	dir, err := os.MkdirTemp("", "nearlite-archive-s3-")
-	if err != nil {
-		return nil, err
-	}
-	started.Store(true)
-	g, err := versitygw.Run(dir)
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	return g, g.Bucket("bucket")
-})
+var gateway versitygw.Shared
 
-var started atomic.Bool
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if started.Load() {
-		if g, err := gateway(); err == nil {
-			g.Stop()
-			_ = os.RemoveAll(g.Dir)
-		}
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(gateway.Main(m)) }
 
 // bucket returns what opens a new place in a bucket, on a real S3 server.
 func bucket(t testing.TB) (s3.Options, func() storage.Store) {
 	t.Helper()
-	g, err := gateway()
+	g, err := gateway.Get()
 	if errors.Is(err, versitygw.ErrMissing) {
 		t.Skip(err)
 	} else if err != nil {
 		t.Fatal(err)
 	}
 	o := s3.Options{
-		Bucket: "bucket", Prefix: rand.Text(), Endpoint: g.Endpoint, PathStyle: true,
+		Bucket: versitygw.Bucket, Prefix: rand.Text(), Endpoint: g.Endpoint, PathStyle: true,
 		AccessKey: versitygw.AccessKey, SecretKey: versitygw.SecretKey,
 	}
 	return o, func() storage.Store {

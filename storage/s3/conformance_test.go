@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -16,33 +15,9 @@ import (
 )
 
 // One gateway serves all tests of the package, each in a prefix of its own.
-var gateway = sync.OnceValues(func() (*versitygw.Gateway, error) {
-	dir, err := os.MkdirTemp("", "nearlite-s3-")
-	if err != nil {
-		return nil, err
-	}
-	started.Store(true)
-	g, err := versitygw.Run(dir)
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	return g, g.Bucket(bucket)
-})
+var gateway versitygw.Shared
 
-const bucket = "bucket"
-
-var started atomic.Bool
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if started.Load() {
-		if g, err := gateway(); err == nil {
-			g.Stop()
-			_ = os.RemoveAll(g.Dir)
-		}
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(gateway.Main(m)) }
 
 var prefixes atomic.Int64
 
@@ -58,14 +33,14 @@ func options(t testing.TB) Options {
 		o.Prefix = path.Join(o.Prefix, "tests", rand.Text())
 		return o
 	}
-	g, err := gateway()
+	g, err := gateway.Get()
 	if errors.Is(err, versitygw.ErrMissing) {
 		t.Skip(err)
 	} else if err != nil {
 		t.Fatal(err)
 	}
 	return Options{
-		Bucket: bucket, Prefix: fmt.Sprintf("tests of this run/%d", prefixes.Add(1)), Endpoint: g.Endpoint, PathStyle: true,
+		Bucket: versitygw.Bucket, Prefix: fmt.Sprintf("tests of this run/%d", prefixes.Add(1)), Endpoint: g.Endpoint, PathStyle: true,
 		AccessKey: versitygw.AccessKey, SecretKey: versitygw.SecretKey,
 	}
 }
